@@ -1,0 +1,204 @@
+"""From what a run did to its track: exact attribution, forecasts in force, tilts, and the daily compliance log."""
+
+from __future__ import annotations
+
+__all__ = ["Ran", "attribution", "compliance", "decomposition", "forecast", "holdings", "trading"]
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gammastar.core.attribution import attribute
+from gammastar.core.decomposition import decompose
+from gammastar.core.exposures import size_exposure
+from gammastar.mandate.check import check_weights
+from gammastar.mandate.strategy import Generated
+from gammastar.market.track import Attribution, Compliance, Decomposition, Forecast, Holdings, Trading
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy import ndarray
+
+    from gammastar.backtest.step import Engine, Session
+    from gammastar.core.covariance import FactoredCovariance
+    from gammastar.mandate.rules import Reading
+
+
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """A finished run.
+
+    Args:
+        engine: the mandate on its panel.
+        start: position of the first close.
+        sessions: what happened at each close, the start's first.
+        covariances: in force after each close.
+        invested: whether the initial purchase was made before the start (a run gone on with).
+    """
+
+    engine: Engine
+    start: int
+    sessions: tuple[Session, ...]
+    covariances: tuple[FactoredCovariance | None, ...]
+    invested: bool = False
+
+    @property
+    def stop(self) -> int:
+        """Position of the last session."""
+        return self.start + len(self.sessions) - 1
+
+    @cached_property
+    def weights(self) -> Float[ndarray, "t1 n1"]:
+        """Weights after the trade at each close, cash last."""
+        return np.stack([session.weights for session in self.sessions])
+
+    @cached_property
+    def benchmark(self) -> Float[ndarray, "t1 n"]:
+        """Index weights at each close."""
+        return self.engine.panel.benchmark[self.start : self.stop + 1]
+
+    @cached_property
+    def gross(self) -> Float[ndarray, "t n"]:
+        """Gross returns of each session after the start."""
+        return 1.0 + self.engine.panel.returns[self.start + 1 : self.stop + 1]
+
+    @cached_property
+    def benchmark_returns(self) -> Float[ndarray, " t"]:
+        """Simple returns of the benchmark."""
+        return self.engine.panel.benchmark_returns[self.start + 1 : self.stop + 1]
+
+    @cached_property
+    def portfolio_returns(self) -> Float[ndarray, " t"]:
+        """Simple returns net of cost; what was paid at the starting close (lag 0) is charged to the first session."""
+        values = np.array([self.sessions[0].value_before, *(session.value for session in self.sessions[1:])])
+        return values[1:] / values[:-1] - 1.0
+
+    @cached_property
+    def cost_fraction(self) -> Float[ndarray, " t"]:
+        """Cost of each session as a fraction of the money before the trade."""
+        paid = np.array([session.cost / session.value_before for session in self.sessions])
+        charged = paid[1:].copy()
+        charged[0] = 1.0 - (1.0 - paid[0]) * (1.0 - charged[0])
+        return charged
+
+    @cached_property
+    def relative_log_returns(self) -> Float[ndarray, " t"]:
+        """``log(1 + portfolio) - log(1 + benchmark)``, from money, not from the parts it is explained by."""
+        return np.log1p(self.portfolio_returns) - np.log1p(self.benchmark_returns)
+
+
+def attribution(ran: Ran) -> Attribution:
+    """Return allocation, captured volatility and cost of each session, with what rounding leaves."""
+    still = np.ones((len(ran.gross), 1))
+    held = np.hstack((ran.benchmark[:-1], 0.0 * still))
+    parts = attribute(ran.weights[:-1], held, np.hstack((ran.gross, still)))
+    cost = np.log1p(-ran.cost_fraction)
+    residual = ran.relative_log_returns - parts.allocation - parts.captured_volatility - cost
+    return Attribution(parts.allocation, parts.captured_volatility, cost, residual)
+
+
+def decomposition(ran: Ran) -> Decomposition | None:
+    """Return the exact parts of a generated strategy's sessions, None for any other.
+
+    The ideal portfolio is formed anew at the closes at which the strategy decides to rebalance; execution is what the portfolio held did
+    differently from it.
+    """
+    strategy = ran.engine.mandate.strategy
+    if not isinstance(strategy, Generated):
+        return None
+    ideal = decompose(strategy.function, ran.benchmark, ran.gross, ran.engine.rebalances[ran.start : ran.stop + 1])
+    cost = np.log1p(-ran.cost_fraction)
+    earned = np.einsum("tn,tn->t", ran.weights[:-1, :-1], ran.gross) + ran.weights[:-1, -1]
+    execution = np.log(earned) - np.log1p(ran.benchmark_returns) - ideal.total
+    residual = ran.relative_log_returns - ideal.boundary - ideal.l_divergence - ideal.flow - execution - cost
+    return Decomposition(ideal.boundary, ideal.l_divergence, ideal.flow, execution, cost, residual)
+
+
+def forecast(ran: Ran) -> Forecast | None:
+    """Return what the covariance in force said of the weights that earned each session's return; None if one was missing."""
+    if any(sigma is None for sigma in ran.covariances[:-1]):
+        return None
+    steps = len(ran.gross)
+    error, share, captured = np.zeros(steps), np.zeros(steps), np.zeros(steps)
+    active = ran.weights[:-1, :-1] - ran.benchmark[:-1]
+    for first, last, sigma in _in_force(ran):
+        part, mu = active[first:last], ran.benchmark[first:last]
+        factor = np.square(part @ sigma.loadings).sum(axis=1)
+        specific = np.square(part) @ sigma.specific
+        variance = factor + specific
+        against = (mu @ sigma.loadings) @ sigma.loadings.T + mu * sigma.specific
+        # active' diag(tau^mu) with tau_ii = sigma_ii - 2 (Sigma mu)_i + mu' Sigma mu; the last counts what cash leaves uninvested
+        relative = part @ sigma.variances - 2.0 * np.einsum("tn,tn->t", part, against)
+        relative += part.sum(axis=1) * np.einsum("tn,tn->t", mu, against)
+        error[first:last] = np.sqrt(variance)
+        share[first:last] = np.divide(factor, variance, out=np.zeros(last - first), where=variance > 0.0)
+        captured[first:last] = 0.5 * (relative - variance)
+    return Forecast(error, share, captured)
+
+
+def _in_force(ran: Ran) -> list[tuple[int, int, FactoredCovariance]]:
+    """Return stretches of sessions (first, last + 1) that one covariance was in force for."""
+    stretches: list[tuple[int, int, FactoredCovariance]] = []
+    for t, sigma in enumerate(ran.covariances[:-1]):
+        if sigma is not None and stretches and stretches[-1][2] is sigma:
+            stretches[-1] = (stretches[-1][0], t + 1, sigma)
+        elif sigma is not None:
+            stretches.append((t, t + 1, sigma))
+    return stretches
+
+
+def trading(ran: Ran) -> Trading:
+    """Return what was traded at each close, as fractions of the money before the trade."""
+    turnover = np.array([session.traded / session.value_before for session in ran.sessions[1:]])
+    traded = np.flatnonzero(turnover > 0.0)
+    initial = int(traded[0]) if len(traded) and ran.sessions[0].traded == 0.0 and not ran.invested else -1
+    return Trading(turnover, ran.cost_fraction, initial)
+
+
+def holdings(ran: Ran) -> Holdings:
+    """Return weights and tilts at each close after the start."""
+    panel, stop = ran.engine.panel, ran.stop
+    weights, mu = ran.weights[1:, :-1], ran.benchmark[1:]
+    active = weights - mu
+    codes = panel.sectors.codes[ran.start + 1 : stop + 1]
+    labels = panel.sectors.labels
+    tilts = np.stack([np.where(codes == s, active, 0.0).sum(axis=1) for s in range(len(labels))], axis=1)
+    size = np.array([active[t] @ size_exposure(mu[t]) for t in range(len(mu))])
+    sigma = ran.covariances[-1]
+    relative = None if sigma is None else np.sqrt(sigma.relative_variances(mu[-1]))
+    return Holdings(panel.assets, weights, mu, labels, tilts, size, panel.sectors.codes[stop], relative)
+
+
+def compliance(ran: Ran) -> Compliance:
+    """Return the daily log: every rule measured on the weights held at each close.
+
+    A breach is active if the targets released by the decision in force broke the rule on the day they were released; otherwise prices or the
+    index moved, and it is passive.
+    """
+    released: set[str] = set()
+    rows: list[tuple[np.datetime64, Reading, str]] = []
+    panel, mandate = ran.engine.panel, ran.engine.mandate
+    if ran.sessions[0].decision is not None:
+        released = {reading.rule for reading in ran.sessions[0].decision.readings if reading.breached}
+    for k in range(1, len(ran.sessions)):
+        session, sigma = ran.sessions[k], ran.covariances[k]
+        moment = panel.moment(ran.start + k)
+        moment = moment if sigma is None else moment.with_risk(sigma)
+        weights = session.weights[:-1]
+        for reading in check_weights(mandate, weights, moment, fully_invested=False):
+            verdict = "ok" if not reading.breached else "active" if reading.rule in released else "passive"
+            rows.append((moment.session, reading, verdict))
+        if session.decision is not None:
+            released = {reading.rule for reading in session.decision.readings if reading.breached}
+    readings = [reading for _, reading, _ in rows]
+    return Compliance(
+        session=np.array([session for session, _, _ in rows], dtype="datetime64[D]"),
+        rule=tuple(reading.rule for reading in readings),
+        value=np.array([reading.value for reading in readings]),
+        limit=np.array([reading.limit for reading in readings]),
+        headroom=np.array([reading.headroom for reading in readings]),
+        where=tuple(reading.where for reading in readings),
+        verdict=tuple(verdict for _, _, verdict in rows),
+    )

@@ -1,0 +1,221 @@
+"""One session of a run: earn, trade what is due, decide."""
+
+from __future__ import annotations
+
+__all__ = ["Engine", "Session", "Stopped"]
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gammastar.backtest.state import Pending, RunState
+from gammastar.errors import ConflictError, GammastarError, UsageError
+from gammastar.mandate.strategy import Generated
+from gammastar.optimise.problem import neutral_names
+from gammastar.optimise.proposal import Proposal, Status
+from gammastar.optimise.decide import propose
+from gammastar.trade.execution import execute
+from gammastar.trade.ledger import Dividends, Event, Fills, Opening, Positions, Splits, apply_event, fold
+from gammastar.trade.targets import fixed_targets, left_names, within_band, without_names
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+    from numpy import ndarray
+
+    from gammastar.mandate.mandate import Mandate
+    from gammastar.market.moment import Moment
+    from gammastar.market.panel import Panel
+
+INDEX_CHANGE = 1e-4
+"""One-way change of the index weights, other than by returns, that a generated strategy follows at once (below it is rounding of weights)."""
+
+
+class Stopped(GammastarError):
+    """The solver gave no answer; the run cannot go on (exit code 1)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """What happened at one session.
+
+    Args:
+        value_before: money before the trade.
+        value: money after it.
+        weights: after the trade, cash last, shape (n+1,).
+        traded: sum of absolute traded money.
+        cost: money paid.
+        events: of the ledger.
+        decision: the proposal made, or None.
+    """
+
+    value_before: float
+    value: float
+    weights: Float[ndarray, " n1"]
+    traded: float
+    cost: float
+    events: tuple[Event, ...]
+    decision: Proposal | None
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """A mandate on a panel. `step` is the run: one session after another.
+
+    Raises:
+        UsageError: whole shares on a panel without as-traded prices.
+    """
+
+    mandate: Mandate
+    panel: Panel
+
+    def __post_init__(self) -> None:
+        if self.mandate.trading.whole_shares and self.panel.prices is None:
+            raise UsageError("trading.whole_shares", "this panel has no as-traded prices and splits, so there are no shares to count",
+                             advice="set whole_shares = false, or ingest a dataset with price and split columns in its returns")
+
+    @cached_property
+    def prices(self) -> Float[ndarray, "t n"]:
+        """Price of one unit: as traded where whole shares are traded, else each asset's total-return index, 1 at the first session."""
+        if self.mandate.trading.whole_shares and self.panel.prices is not None:
+            return self.panel.prices.close
+        return np.cumprod(1.0 + self.panel.returns, axis=0)
+
+    @cached_property
+    def reoptimises(self) -> Bool[ndarray, " t"]:
+        """At which closes new targets are due."""
+        return self.panel.calendar.ticks(self.mandate.clocks.reoptimise)
+
+    @cached_property
+    def rebalances(self) -> Bool[ndarray, " t"]:
+        """At which closes holdings are traded back. A generated strategy also follows index changes at once."""
+        ticks = self.panel.calendar.ticks(self.mandate.clocks.rebalance)
+        if not isinstance(self.mandate.strategy, Generated):
+            return ticks
+        members = self.panel.benchmark > 0.0
+        changed = np.concatenate(([False], (members[1:] != members[:-1]).any(axis=1)))
+        return np.asarray(ticks | changed | (self.panel.index_change > INDEX_CHANGE))
+
+    def open(self, start: int) -> tuple[RunState, Session]:
+        """Return the run at the close of session `start`: the benchmark is held, free of cost, and the first decision is made."""
+        n, capital = len(self.panel.assets), self.mandate.trading.capital
+        quantity = capital * self.panel.benchmark[start] / self.prices[start]
+        if self.mandate.trading.whole_shares:
+            quantity = np.floor(quantity)
+        cash = capital - float(quantity @ self.prices[start]) if self.mandate.trading.whole_shares else 0.0
+        opening = Opening(self.panel.sessions[start], quantity, cash)
+        nobody = np.zeros(n, dtype=bool)
+        state = RunState(start, fold([opening], assets=n), None, nobody, nobody, None)
+        return self._close(state, start, (opening,), first=True)
+
+    def resumed(self, state: RunState) -> Session:
+        """Return the close at which an earlier run stopped: nothing is traded or decided there again."""
+        money = state.positions.values(self.prices[state.position])
+        value = float(money.sum())
+        return Session(value, value, money / value, 0.0, 0.0, (), None)
+
+    def step(self, state: RunState) -> tuple[RunState, Session]:
+        """Return the run one session later, and what happened."""
+        t = state.position + 1
+        events = self._corporate_actions(state.positions, t)
+        for event in events:
+            state = replace(state, positions=apply_event(state.positions, event))
+        return self._close(replace(state, position=t), t, events, first=False)
+
+    def _close(self, state: RunState, t: int, events: tuple[Event, ...], *, first: bool) -> tuple[RunState, Session]:
+        """Trade what is due, decide, and with lag 0 trade what was just decided."""
+        before = float(state.positions.values(self.prices[t]).sum())
+        fills: list[Fills] = []
+        state = self._trade_due(state, t, fills)
+        state, decision = self._decide(state, t, first=first)
+        state = self._trade_due(state, t, fills)
+        money = state.positions.values(self.prices[t])
+        value = float(money.sum())
+        traded = sum(float(np.abs(fill.quantity * fill.price).sum()) for fill in fills)
+        cost = sum(float(fill.cost.sum()) for fill in fills)
+        return state, Session(before, value, money / value, traded, cost, (*events, *fills), decision)
+
+    def _corporate_actions(self, positions: Positions, t: int) -> tuple[Event, ...]:
+        """Return splits and dividends of session t; with total-return units there are none."""
+        if not self.mandate.trading.whole_shares or self.panel.prices is None:
+            return ()
+        session, split, held = self.panel.sessions[t], self.panel.prices.split[t], positions.quantity > 0.0
+        events: list[Event] = []
+        # what the total return holds beyond the price return was paid out
+        per_share = self.prices[t - 1] * (1.0 + self.panel.returns[t]) - self.prices[t] * split
+        paid = np.flatnonzero(held & (np.abs(per_share) > 1e-12 * self.prices[t]))
+        if len(paid):
+            events.append(Dividends(session, paid, positions.quantity[paid] * per_share[paid]))
+        cut = np.flatnonzero(held & (split != 1.0))
+        if len(cut):
+            events.append(Splits(session, cut, split[cut]))
+        return tuple(events)
+
+    def _trade_due(self, state: RunState, t: int, fills: list[Fills]) -> RunState:
+        """Make the trades due at the close of t."""
+        while state.pending and state.pending[0].due == t:
+            order, rest = state.pending[0], state.pending[1:]
+            state = replace(state, pending=rest)
+            money = state.positions.values(self.prices[t])
+            weights = money / float(money.sum())
+            if order.targets is None:
+                target = without_names(weights, order.left)
+            else:
+                target = within_band(weights, np.append(order.targets, 0.0), self.mandate.trading.band, left=order.left)
+            policy = self.mandate.trading
+            fill = execute(self.panel.sessions[t], state.positions, self.prices[t], target, cost=policy.cost, whole=policy.whole_shares)
+            if len(fill.columns):
+                fills.append(fill)
+                state = replace(state, positions=apply_event(state.positions, fill), traded=True)
+        return state
+
+    def _decide(self, state: RunState, t: int, *, first: bool) -> tuple[RunState, Proposal | None]:
+        """Find new targets where they are due, and order the trade where one is due."""
+        moment = self._moment(state, t)
+        decision = None
+        if first or self.reoptimises[t]:
+            state, decision = self._reoptimise(state, moment, first=first)
+        generated = isinstance(self.mandate.strategy, Generated)
+        if self.rebalances[t] or (decision is not None and (first or not generated)):
+            return self._order(state, self._targets(state, moment), moment), decision
+        if not generated:
+            left = left_names(moment)
+            if (left & (state.positions.quantity > 0.0)).any() and not any(order.left[left].all() for order in state.pending):
+                return self._order(state, None, moment), decision
+        return state, decision
+
+    def _moment(self, state: RunState, t: int) -> Moment:
+        """Return all that is known at the close of t, the holdings included."""
+        money = state.positions.values(self.prices[t])
+        return self.panel.moment(t).with_holdings(money[:-1] / float(money.sum()))
+
+    def _reoptimise(self, state: RunState, moment: Moment, *, first: bool) -> tuple[RunState, Proposal]:
+        """Return the state with new targets; where the rules contradict each other, the old ones stay in force."""
+        proposal = propose(self.mandate, moment)
+        generated = isinstance(self.mandate.strategy, Generated)
+        if proposal.status is Status.UNSOLVED:
+            raise Stopped(str(moment.session), f"no target weights: {proposal.advice}", advice="gammastar propose on this date shows the rules at work")
+        if proposal.status is Status.CONFLICT and first and not generated:
+            raise ConflictError(str(moment.session), proposal.advice, got=", ".join(proposal.conflict),
+                                advice="loosen one of these rules, or start on another date")
+        state = replace(state, covariance=proposal.moment.covariance)
+        if proposal.status is Status.CONFLICT and not generated:
+            return state, proposal
+        reset = np.zeros(len(moment.assets), dtype=bool) if generated else neutral_names(self.mandate, moment)
+        return replace(state, targets=proposal.targets, reset=reset, members=moment.members), proposal
+
+    def _targets(self, state: RunState, moment: Moment) -> Float[ndarray, " n"]:
+        """Return the weights to trade to: generated anew, or the fixed targets as they stand now."""
+        if isinstance(self.mandate.strategy, Generated):
+            return self.mandate.strategy.function.weights(moment.benchmark)
+        if state.targets is None:
+            raise ValueError("there are no targets before the first decision")
+        reset = state.reset | neutral_names(self.mandate, moment) | (moment.members & ~state.members)
+        return fixed_targets(state.targets, reset, moment)
+
+    def _order(self, state: RunState, targets: Float[ndarray, " n"] | None, moment: Moment) -> RunState:
+        """Return the state with a trade ordered, due after the mandate's lag."""
+        left = ~moment.members if isinstance(self.mandate.strategy, Generated) else left_names(moment)
+        order = Pending(state.position + self.mandate.clocks.lag, targets, left)
+        return replace(state, pending=(*state.pending, order))

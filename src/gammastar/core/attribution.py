@@ -1,0 +1,41 @@
+"""The exact attribution of any holdings: allocation, captured volatility, cost."""
+
+from __future__ import annotations
+
+__all__ = ["AttributionParts", "attribute"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gammastar.core.excess_growth import free_energy
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy import ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class AttributionParts:
+    """Parts of each step's log relative return before cost, shape (t,) each.
+
+    Args:
+        allocation: ``(pi - mu)' log R``.
+        captured_volatility: ``FE(pi, R) - FE(mu, R)``.
+    """
+
+    allocation: Float[ndarray, " t"]
+    captured_volatility: Float[ndarray, " t"]
+
+
+def attribute(pi: Float[ndarray, "t n"], mu: Float[ndarray, "t n"], gross: Float[ndarray, "t n"]) -> AttributionParts:
+    """Return the two parts of ``log(pi'R) - log(mu'R)``, which they sum to exactly, step by step.
+
+    Args:
+        pi: portfolio weights at the start of each step, shape (t, n), each row summing to one (cash is an asset with gross return 1).
+        mu: benchmark weights, same shape, each row summing to one.
+        gross: gross returns of each step, same shape, positive.
+    """
+    allocation = np.einsum("tn,tn->t", pi - mu, np.log(gross))
+    return AttributionParts(allocation, free_energy(pi, gross) - free_energy(mu, gross))

@@ -1,0 +1,230 @@
+"""Functionally generated portfolios: a function G of the market weights, and the portfolio it generates.
+
+``pi_i = mu_i (1 + D_i log G - sum_j mu_j D_j log G)`` (Fernholz 1999). Weights `mu` may hold zeros: a name with no weight is not in the
+market, gets no weight, and does not count in `n`. All functions work on the last axis.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Composite", "Diversity", "Entropy", "GeneratingFunction", "GeometricMean", "GiniSimpson", "Market", "bet_dial", "l_divergence"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from gammastar.core.excess_growth import excess_growth
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy import ndarray
+
+    from gammastar.core.covariance import FactoredCovariance
+
+
+class GeneratingFunction(Protocol):
+    """A positive function G of the market weights."""
+
+    def log_value(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
+        """Return ``log G(mu)``."""
+        ...
+
+    def weights(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:
+        """Return the weights G generates from `mu`."""
+        ...
+
+    def drift(self, mu: Float[ndarray, " n"], sigma: FactoredCovariance) -> float:
+        """Return ``-(1/2G) sum_ij D_ij G mu_i mu_j tau^mu_ij``, a year: the drift of the continuous master equation."""
+        ...
+
+
+def l_divergence(function: GeneratingFunction, p: Float[ndarray, "*t n"], q: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
+    """Return ``T(q|p) = log(sum_i pi_i(p) q_i / p_i) - log(G(q) / G(p))`` (Pal and Wong 2016); not negative for concave G.
+
+    Args:
+        function: the generating function.
+        p: weights at which the portfolio was formed, last axis n.
+        q: weights to which returns moved them, same shape and the same names.
+    """
+    return np.log(relative_value(function, p, q)) - (function.log_value(q) - function.log_value(p))
+
+
+def relative_value(function: GeneratingFunction, p: Float[ndarray, "*t n"], q: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
+    """Return ``sum_i pi_i(p) q_i / p_i``: one step's gross return of the generated portfolio over that of the market."""
+    ratio = np.divide(q, p, out=np.zeros(np.broadcast_shapes(p.shape, q.shape)), where=p > 0.0)
+    return np.asarray(np.sum(function.weights(p) * ratio, axis=-1))
+
+
+def _log(mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:
+    """Return log mu, and zero where mu is zero."""
+    return np.log(mu, out=np.zeros_like(mu), where=mu > 0.0)
+
+
+def _entropy(mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
+    """Return the Shannon entropy ``-sum mu log mu``."""
+    return np.asarray(-np.sum(mu * _log(mu), axis=-1))
+
+
+@dataclass(frozen=True)
+class Market:
+    """``G = 1``: generates the market itself."""
+
+    def log_value(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
+        """Return zero."""
+        return np.zeros(mu.shape[:-1])
+
+    def weights(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:
+        """Return `mu`."""
+        return mu
+
+    def drift(self, mu: Float[ndarray, " n"], sigma: FactoredCovariance) -> float:
+        """Return zero."""
+        del mu, sigma
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """``G = ((1/n) sum mu^p)^(1/p)``, the power mean of the weights; the geometric mean at ``p = 0``.
+
+    Generates ``pi = mu^p / sum mu^p``: equal weight at 0, the market at 1. Concave, so that ``T >= 0``, for ``p <= 1``.
+
+    Args:
+        p: any real number.
+    """
+
+    p: float
+
+    def log_value(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
+        """Return ``log G``, continuous in p through 0 (the power mean is centred on the geometric mean before it is raised)."""
+        held = mu > 0.0
+        count = held.sum(axis=-1)
+        log_mu = _log(mu)
+        centre = log_mu.sum(axis=-1) / count
+        if self.p == 0.0:
+            return np.asarray(centre)
+        spread = np.where(held, np.expm1(self.p * (log_mu - centre[..., None])), 0.0)
+        return np.asarray(centre + np.log1p(spread.sum(axis=-1) / count) / self.p)
+
+    def weights(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:
+        """Return ``mu^p / sum mu^p``."""
+        if self.p == 1.0:
+            return mu
+        held = mu > 0.0
+        if self.p == 0.0:
+            return np.asarray(held / held.sum(axis=-1, keepdims=True))
+        powers = np.where(held, np.exp(self.p * _log(mu)), 0.0)
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+    def drift(self, mu: Float[ndarray, " n"], sigma: FactoredCovariance) -> float:
+        """Return ``(1 - p) gamma*_pi`` (Fernholz 2002, example 3.4.4)."""
+        return (1.0 - self.p) * excess_growth(self.weights(mu), sigma)
+
+
+@dataclass(frozen=True)
+class Entropy:
+    """``G = S(mu) + shift`` with ``S = -sum mu log mu``; generates ``mu_i (shift - log mu_i) / (S + shift)``.
+
+    Args:
+        shift: not negative; the larger, the closer to the market.
+
+    Raises:
+        ValueError: a negative shift.
+    """
+
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.shift >= 0.0:
+            raise ValueError(f"shift must not be negative, got {self.shift}")
+
+    def log_value(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
+        """Return ``log(S + shift)``."""
+        return np.asarray(np.log(_entropy(mu) + self.shift))
+
+    def weights(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:
+        """Return ``mu_i (shift - log mu_i) / (S + shift)``."""
+        raw = mu * (self.shift - _log(mu))
+        return np.asarray(raw / raw.sum(axis=-1, keepdims=True))
+
+    def drift(self, mu: Float[ndarray, " n"], sigma: FactoredCovariance) -> float:
+        """Return ``gamma*_mu / (S + shift)`` (Fernholz 2002, example 3.4.1)."""
+        return excess_growth(mu, sigma) / float(_entropy(mu) + self.shift)
+
+
+@dataclass(frozen=True)
+class GiniSimpson:
+    """``G = 1 - sum mu^2 / 2``; generates ``mu_i (1 + (sum mu^2 - mu_i) / G)``."""
+
+    def log_value(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
+        """Return ``log(1 - sum mu^2 / 2)``."""
+        return np.asarray(np.log1p(-0.5 * np.sum(mu * mu, axis=-1)))
+
+    def weights(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:
+        """Return ``mu_i (1 + (sum mu^2 - mu_i) / G)``."""
+        squares = np.sum(mu * mu, axis=-1, keepdims=True)
+        return np.asarray(mu * (1.0 + (squares - mu) / (1.0 - 0.5 * squares)))
+
+    def drift(self, mu: Float[ndarray, " n"], sigma: FactoredCovariance) -> float:
+        """Return ``sum_i mu_i^2 tau^mu_ii / (2 G)``."""
+        return 0.5 * float((mu * mu) @ sigma.relative_variances(mu)) / (1.0 - 0.5 * float(mu @ mu))
+
+
+@dataclass(frozen=True, eq=False)
+class GeometricMean:
+    """``G = prod mu_i^c_i``; generates the constant weights `c`.
+
+    Args:
+        c: constant weights, shape (n,), summing to one, positive only where the market has a weight.
+
+    Raises:
+        ValueError: weights that do not sum to one.
+    """
+
+    c: Float[ndarray, " n"]
+
+    def __post_init__(self) -> None:
+        if abs(float(np.sum(self.c)) - 1.0) > 1e-9:
+            raise ValueError(f"constant weights must sum to one, got {float(np.sum(self.c))}")
+
+    def log_value(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
+        """Return ``sum_i c_i log mu_i``."""
+        return np.asarray(np.sum(self.c * _log(mu), axis=-1))
+
+    def weights(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:
+        """Return `c`."""
+        return np.broadcast_to(self.c, mu.shape)
+
+    def drift(self, mu: Float[ndarray, " n"], sigma: FactoredCovariance) -> float:
+        """Return ``gamma*_c``."""
+        del mu
+        return excess_growth(self.c, sigma)
+
+
+@dataclass(frozen=True)
+class Composite:
+    """``G = prod_k G_k^{a_k}``; generates ``sum_k a_k pi_k + (1 - sum_k a_k) mu``.
+
+    Args:
+        parts: generating functions with their exponents.
+    """
+
+    parts: tuple[tuple[GeneratingFunction, float], ...]
+
+    def log_value(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
+        """Return ``sum_k a_k log G_k``."""
+        return np.asarray(sum((a * part.log_value(mu) for part, a in self.parts), np.zeros(mu.shape[:-1])))
+
+    def weights(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:
+        """Return ``mu + sum_k a_k (pi_k - mu)``."""
+        return np.asarray(mu + sum((a * (part.weights(mu) - mu) for part, a in self.parts), np.zeros_like(mu)))
+
+    def drift(self, mu: Float[ndarray, " n"], sigma: FactoredCovariance) -> float:
+        """Return ``sum_k a_k (g_k + TE_k^2 / 2) - TE^2 / 2``; for one part ``a g + a (1 - a) TE^2 / 2``."""
+        own = sum(a * (part.drift(mu, sigma) + 0.5 * sigma.quadratic(part.weights(mu) - mu)) for part, a in self.parts)
+        return own - 0.5 * sigma.quadratic(self.weights(mu) - mu)
+
+
+def bet_dial(function: GeneratingFunction, a: float) -> GeneratingFunction:
+    """Return ``G^a``: exactly `a` times the active bet of `function`, hence exactly `a` times its tracking error."""
+    return function if a == 1.0 else Composite(((function, a),))

@@ -1,0 +1,40 @@
+"""The check after the trade: every rule measured on real weights, by code that shares nothing with the solver's rows."""
+
+from __future__ import annotations
+
+__all__ = ["check_weights"]
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gammastar.mandate.rules import Reading
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy import ndarray
+
+    from gammastar.mandate.mandate import Mandate
+    from gammastar.market.moment import Moment
+
+
+def check_weights(mandate: Mandate, weights: Float[ndarray, " n"], moment: Moment, *, fully_invested: bool = True) -> tuple[Reading, ...]:
+    """Return what every rule of `mandate` measures on `weights`, long-only and fully-invested first.
+
+    Args:
+        mandate: the rules.
+        weights: shape (n,), in the column order of the moment.
+        moment: the market, with a covariance where a rule needs one.
+        fully_invested: whether weights have to sum to one (not while whole shares leave cash).
+    """
+    lowest = int(np.argmin(weights))
+    readings = [Reading("long_only", float(-weights[lowest]), 0.0, float(weights[lowest]), moment.assets.label(lowest))]
+    if fully_invested:
+        distance = abs(float(np.sum(weights)) - 1.0)
+        readings.append(Reading("fully_invested", distance, 0.0, -distance))
+    for rule in mandate.rules:
+        if not rule.needs_covariance or moment.covariance is not None:
+            reading = rule.measure(weights, moment)
+            if reading is not None:
+                readings.append(reading)
+    return tuple(readings)

@@ -1,0 +1,176 @@
+"""The Panel: a market's returns and benchmark weights, session by session. Every source of data returns one."""
+
+from __future__ import annotations
+
+__all__ = ["Panel", "Prices", "Sectors"]
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gammastar.market.arrays import frozen_array
+from gammastar.market.moment import Moment
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+    from numpy import ndarray
+
+    from gammastar.market.assets import Assets
+    from gammastar.market.calendar import Calendar, Frequency
+
+
+@dataclass(frozen=True, eq=False)
+class Sectors:
+    """The group of each asset at each session.
+
+    Args:
+        labels: group names; by convention ``"Unknown"`` is the last one and a group of its own.
+        codes: position in `labels`, shape (t, n), what was known at the close of t.
+    """
+
+    labels: tuple[str, ...]
+    codes: Int[ndarray, "t n"]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "codes", frozen_array(self.codes, np.int16))
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """As-traded closing prices and splits: what whole shares need.
+
+    Args:
+        close: as traded, shape (t, n), positive.
+        split: new shares for one old share, effective before the close of t; 1 when there is none.
+    """
+
+    close: Float[ndarray, "t n"]
+    split: Float[ndarray, "t n"]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "close", frozen_array(self.close, np.float64))
+        object.__setattr__(self, "split", frozen_array(self.split, np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A market, complete and read-only.
+
+    Args:
+        calendar: the t sessions.
+        assets: the n assets.
+        frequency: daily or monthly; the two are never mixed.
+        returns: simple total returns, shape (t, n); ``returns[t]`` is earned from the close of t-1 to the close of t. Complete: a
+            missing return was filled by `gammastar.market.missing` and is False in `observed`. The first row is zero.
+        observed: which returns are data, shape (t, n). Only these may enter an estimate of risk.
+        benchmark: index weights at the close of t, after that close's index changes, shape (t, n); each row sums to one.
+        sectors: the group of each asset.
+        published: sessions at whose close index weights were published, shape (t,). Between them weights drift with returns.
+        source: where it came from, in words.
+        prices: as-traded prices and splits, or None.
+        index_level: the published total-return index at each session, shape (t,), or None. Shown, never used.
+
+    Raises:
+        ValueError: shapes that differ, a value that is not finite, a return of -100% or less, or weights that are negative or do not sum to one.
+    """
+
+    calendar: Calendar
+    assets: Assets
+    frequency: Frequency
+    returns: Float[ndarray, "t n"]
+    observed: Bool[ndarray, "t n"]
+    benchmark: Float[ndarray, "t n"]
+    sectors: Sectors
+    published: Bool[ndarray, " t"]
+    source: str
+    prices: Prices | None = None
+    index_level: Float[ndarray, " t"] | None = None
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("returns", np.float64), ("observed", np.bool_), ("benchmark", np.float64), ("published", np.bool_)):
+            object.__setattr__(self, name, frozen_array(getattr(self, name), dtype))
+        shape = (len(self.calendar), len(self.assets))
+        if not self.returns.shape == self.observed.shape == self.benchmark.shape == self.sectors.codes.shape == shape:
+            raise ValueError(f"returns, observed, benchmark and sectors must all have the shape {shape}")
+        if self.published.shape != shape[:1]:
+            raise ValueError(f"published must have the shape {shape[:1]}")
+        if not self.published[0]:
+            raise ValueError("index weights must be published at the first session")
+        if not bool(np.all(np.isfinite(self.returns))) or not bool(np.all(self.returns > -1.0)):
+            raise ValueError("returns must be finite and above -100%")
+        if not bool(np.all(self.benchmark >= 0.0)) or not bool(np.all(np.abs(self.benchmark.sum(axis=1) - 1.0) <= 1e-9)):
+            raise ValueError("benchmark weights must be non-negative and sum to one at each session")
+        if self.index_level is not None:
+            object.__setattr__(self, "index_level", frozen_array(self.index_level, np.float64))
+
+    def __len__(self) -> int:
+        return len(self.calendar)
+
+    @property
+    def sessions(self) -> ndarray:
+        """The dates, ``datetime64[D]``, shape (t,)."""
+        return self.calendar.sessions
+
+    @cached_property
+    def benchmark_returns(self) -> Float[ndarray, " t"]:
+        """Simple returns of the benchmark, ``sum_i benchmark[t-1, i] returns[t, i]``; the first is zero."""
+        earned = np.einsum("tn,tn->t", self.benchmark[:-1], self.returns[1:])
+        return frozen_array(np.concatenate(([0.0], earned)), np.float64)
+
+    @cached_property
+    def imputed_weight(self) -> Float[ndarray, " t"]:
+        """Benchmark weight whose return at t is not data but imputed; the first is zero."""
+        missing = np.einsum("tn,tn->t", self.benchmark[:-1], (~self.observed[1:]).astype(np.float64))
+        return frozen_array(np.concatenate(([0.0], missing)), np.float64)
+
+    @cached_property
+    def index_change(self) -> Float[ndarray, " t"]:
+        """One-way index change at the close of t: half the absolute difference of the weights from their return-drifted values."""
+        grown = self.benchmark[:-1] * (1.0 + self.returns[1:])
+        drifted = grown / grown.sum(axis=1, keepdims=True)
+        return frozen_array(np.concatenate(([0.0], 0.5 * np.abs(self.benchmark[1:] - drifted).sum(axis=1))), np.float64)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the contents, the same for the same market whatever file it came from."""
+        digest = hashlib.sha256()
+        digest.update(repr((self.assets.ids, self.frequency.name, self.calendar.name, str(self.calendar.following), self.sectors.labels)).encode())
+        for array in (self.sessions, self.returns, self.observed, self.benchmark, self.sectors.codes, self.published):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        if self.prices is not None:
+            digest.update(self.prices.close.tobytes() + self.prices.split.tobytes())
+        return digest.hexdigest()
+
+    def moment(self, position: int) -> Moment:
+        """Return all that is known at the close of the session at `position`, and nothing later."""
+        until = position + 1
+        return Moment(
+            session=self.sessions[position],
+            assets=self.assets,
+            frequency=self.frequency,
+            returns=self.returns[:until],
+            observed=self.observed[:until],
+            benchmark=self.benchmark[position],
+            benchmark_history=self.benchmark[:until],
+            published=self.published[:until],
+            sector_labels=self.sectors.labels,
+            sector_codes=self.sectors.codes[position],
+        )
+
+    def first(self, count: int) -> Panel:
+        """Return the panel of the first `count` sessions."""
+        prices = None if self.prices is None else Prices(self.prices.close[:count], self.prices.split[:count])
+        return replace(
+            self,
+            calendar=self.calendar.first(count),
+            returns=self.returns[:count],
+            observed=self.observed[:count],
+            benchmark=self.benchmark[:count],
+            sectors=Sectors(self.sectors.labels, self.sectors.codes[:count]),
+            published=self.published[:count],
+            prices=prices,
+            index_level=None if self.index_level is None else self.index_level[:count],
+        )

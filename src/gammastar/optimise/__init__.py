@@ -1,0 +1,6 @@
+"""Target weights: `propose` is the only road to them."""
+
+__all__ = ["Forecast", "Proposal", "Status", "propose"]
+
+from gammastar.optimise.proposal import Forecast, Proposal, Status
+from gammastar.optimise.decide import propose

@@ -1,0 +1,109 @@
+"""The proposal: target weights with their forecast, the price of every binding rule, and what stood in the way."""
+
+from __future__ import annotations
+
+__all__ = ["Forecast", "Proposal", "Status"]
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy import ndarray
+
+    from gammastar.mandate.rules import Reading
+    from gammastar.market.moment import Moment
+
+
+class Status(StrEnum):
+    """How a proposal came out. Each has its advice in `Proposal.advice`."""
+
+    OPTIMAL = "OPTIMAL"
+    RELAXED = "RELAXED"
+    CONFLICT = "CONFLICT"
+    UNSOLVED = "UNSOLVED"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the risk model says of the targets; annual fractions.
+
+    Args:
+        tracking_error: ``sqrt((pi - mu)' Sigma (pi - mu))``.
+        factor_share: part of its square that factors explain, 0 to 1.
+        captured_volatility: ``gamma*_pi - gamma*_mu``, the excess growth advantage.
+        beta: forecast beta to the benchmark.
+        volatility: of the targets.
+        benchmark_volatility: of the benchmark.
+    """
+
+    tracking_error: float
+    factor_share: float
+    captured_volatility: float
+    beta: float
+    volatility: float
+    benchmark_volatility: float
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """Target weights, and everything needed to judge them.
+
+    Args:
+        status: how it came out; only OPTIMAL and RELAXED carry targets to trade to.
+        mandate: name of the mandate.
+        moment: what was known, with covariance and holdings.
+        targets: weights, shape (n,), summing to one; the holdings where there is no answer.
+        forecast: of the targets, or None where no covariance was needed.
+        active_share: half the sum of absolute active weights.
+        names: how many are held.
+        turnover_two_way: traded weight from the holdings to the targets.
+        cost: of that trade, a fraction of the portfolio's value.
+        prices: of each binding rule, basis points of expected growth per 1% of its limit (per 0.01 for beta and exposure).
+        readings: what each rule measures on the targets.
+        conflict: the rules that contradict each other; empty unless the status is CONFLICT.
+        neutral: how many members are held at their benchmark weight for want of history.
+        advice: what to do next, in words.
+        fingerprint: of the mandate and of all that was known.
+    """
+
+    status: Status
+    mandate: str
+    moment: Moment
+    targets: Float[ndarray, " n"]
+    forecast: Forecast | None
+    active_share: float
+    names: int
+    turnover_two_way: float
+    cost: float
+    prices: dict[str, float]
+    readings: tuple[Reading, ...]
+    conflict: tuple[str, ...]
+    neutral: int
+    advice: str
+    fingerprint: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the proposal as plain values; weights by asset id, zero weights left out."""
+        held = np.flatnonzero((self.targets > 0.0) | (self.moment.benchmark > 0.0))
+        ids = self.moment.assets.ids
+        return {
+            "status": self.status.value,
+            "mandate": self.mandate,
+            "session": str(self.moment.session),
+            "forecast": None if self.forecast is None else asdict(self.forecast),
+            "active_share": self.active_share,
+            "names": self.names,
+            "neutral": self.neutral,
+            "turnover_two_way": self.turnover_two_way,
+            "cost": self.cost,
+            "prices_bp": self.prices,
+            "rules": [asdict(reading) for reading in self.readings],
+            "conflict": list(self.conflict),
+            "advice": self.advice,
+            "fingerprint": self.fingerprint,
+            "targets": {ids[i]: float(self.targets[i]) for i in held},
+        }

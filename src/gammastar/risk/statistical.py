@@ -1,0 +1,140 @@
+"""An exponentially weighted statistical factor model."""
+
+from __future__ import annotations
+
+__all__ = ["RiskModel", "StatisticalFactors"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from scipy.linalg import eigh
+
+from gammastar.core.covariance import FactoredCovariance
+from gammastar.errors import DataError
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+    from numpy import ndarray
+
+    from gammastar.market.moment import Moment
+
+
+class RiskModel(Protocol):
+    """Anything that turns what is known at a moment into a covariance."""
+
+    def estimate(self, moment: Moment) -> FactoredCovariance:
+        """Return the annual covariance of log returns of all n assets of the moment."""
+        ...
+
+
+@dataclass(frozen=True)
+class StatisticalFactors:
+    """Principal components of the exponentially weighted correlation matrix, with volatilities of their own half-life.
+
+    Volatility of each name: root of the weighted mean of squared log returns (mean zero), with `volatility_half_life`. Correlations: the first
+    `factors` components of the weighted correlation matrix with `correlation_half_life`; what they leave of each variance is specific.
+    Total volatility is not shrunk across names by default: an objective that buys volatility would buy exactly the names shrunk down.
+
+    Only observed returns enter. A name with fewer than `minimum` of them in the window of `recent` sessions is short: it gets the loadings and
+    the total variance typical of its sector (medians over the names that are not short).
+
+    Args:
+        factors: number of components.
+        volatility_half_life: in sessions.
+        correlation_half_life: in sessions.
+        window: sessions looked back.
+        minimum: observed returns that a name needs among the last `recent` sessions.
+        recent: see `minimum`.
+        correlation_shrinkage: from 0 to 1, how far correlations are moved towards those the first component alone explains.
+        volatility_shrinkage: from 0 to 1, how far log volatilities are moved towards their cross-sectional mean.
+
+    Raises:
+        ValueError: a parameter outside its range.
+    """
+
+    factors: int = 20
+    volatility_half_life: float = 42.0
+    correlation_half_life: float = 252.0
+    window: int = 756
+    minimum: int = 126
+    recent: int = 252
+    correlation_shrinkage: float = 0.0
+    volatility_shrinkage: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.factors < 1 or self.minimum < 2 or self.window < self.minimum or self.recent < self.minimum:
+            raise ValueError("need factors >= 1, minimum >= 2, and window and recent not below minimum")
+        if min(self.volatility_half_life, self.correlation_half_life) <= 0.0:
+            raise ValueError("half-lives must be positive")
+        if not (0.0 <= self.correlation_shrinkage <= 1.0 and 0.0 <= self.volatility_shrinkage <= 1.0):
+            raise ValueError("shrinkage must lie between 0 and 1")
+
+    def estimate(self, moment: Moment) -> FactoredCovariance:
+        """Return the annual covariance of log returns of all n assets; names neither in the benchmark nor held get zeros.
+
+        Raises:
+            DataError: no name has enough observed returns.
+        """
+        wanted = moment.members if moment.holdings is None else moment.members | (moment.holdings != 0.0)
+        short = moment.short_history(minimum=self.minimum, window=self.recent)
+        known = np.flatnonzero(wanted & ~short)
+        if len(known) == 0:
+            raise DataError(f"{moment.session}", f"no name has {self.minimum} observed returns in the last {self.recent} sessions",
+                            advice="choose a later date, or lower the mandate's minimum_observations")
+        loadings, variances = self._fit(moment.returns[-self.window :, known], moment.observed[-self.window :, known])
+        annual = float(moment.frequency.periods)
+        all_loadings = np.zeros((len(moment.assets), loadings.shape[1]))
+        all_variances = np.zeros(len(moment.assets))
+        all_loadings[known] = loadings * np.sqrt(annual)
+        all_variances[known] = variances * annual
+        proxies = np.flatnonzero(wanted & short)
+        _fill_by_group(all_loadings, all_variances, proxies, known, moment.sector_codes)
+        specific = all_variances - np.einsum("nk,nk->n", all_loadings, all_loadings)
+        return FactoredCovariance(all_loadings, np.maximum(specific, 0.0))
+
+    def _fit(self, returns: Float[ndarray, "t m"], observed: Bool[ndarray, "t m"]) -> tuple[Float[ndarray, "m k"], Float[ndarray, " m"]]:
+        """Return loadings and total variances a session of names that all have enough returns."""
+        logs = np.where(observed, np.log1p(returns), 0.0)
+        age = np.arange(len(logs) - 1, -1, -1.0)
+        variances = _weighted_variance(logs, observed, 0.5 ** (age / self.volatility_half_life))
+        if self.volatility_shrinkage > 0.0:
+            log_variance = np.log(variances)
+            variances = np.exp(log_variance + self.volatility_shrinkage * (log_variance.mean() - log_variance))
+        standard = logs * np.sqrt(0.5 ** (age / self.correlation_half_life))[:, None]
+        norms = np.sqrt(np.einsum("tm,tm->m", standard, standard))
+        standard /= np.where(norms > 0.0, norms, 1.0)
+        loadings = _components(standard, min(self.factors, *standard.shape))
+        loadings[:, 1:] *= np.sqrt(1.0 - self.correlation_shrinkage)
+        return loadings * np.sqrt(variances)[:, None], variances
+
+
+def _weighted_variance(logs: Float[ndarray, "t m"], observed: Bool[ndarray, "t m"], weights: Float[ndarray, " t"]) -> Float[ndarray, " m"]:
+    """Return each column's weighted mean square over its observed rows, at least the square of a millionth."""
+    squares = np.einsum("t,tm,tm->m", weights, logs, logs)
+    return np.asarray(np.maximum(squares / (weights @ observed), 1e-12))
+
+
+def _components(standard: Float[ndarray, "t m"], count: int) -> Float[ndarray, "m k"]:
+    """Return loadings of the first components of ``standard' standard``, the largest first, through the smaller Gram matrix."""
+    sessions, names = standard.shape
+    if names <= sessions:
+        values, vectors = eigh(standard.T @ standard, subset_by_index=(names - count, names - 1), driver="evr")
+        loadings = vectors * np.sqrt(np.maximum(values, 0.0))
+    else:
+        _, vectors = eigh(standard @ standard.T, subset_by_index=(sessions - count, sessions - 1), driver="evr")
+        loadings = standard.T @ vectors
+    return np.ascontiguousarray(loadings[:, ::-1])
+
+
+def _fill_by_group(
+    loadings: Float[ndarray, "n k"], variances: Float[ndarray, " n"], proxies: Int[ndarray, " p"], known: Int[ndarray, " m"], groups: Int[ndarray, " n"]
+) -> None:
+    """Give the names at `proxies` the median variance and the mean loadings of the known names in their group (of all, if there are none)."""
+    for group in np.unique(groups[proxies]):
+        peers = known[groups[known] == group]
+        peers = peers if len(peers) else known
+        mine = proxies[groups[proxies] == group]
+        loadings[mine] = loadings[peers].mean(axis=0)
+        # the peers' own median keeps total above factor variance, since a mean of loadings explains less than the loadings do
+        variances[mine] = max(float(np.median(variances[peers])), float(loadings[mine[0]] @ loadings[mine[0]]))

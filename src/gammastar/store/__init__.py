@@ -1,0 +1,31 @@
+"""Real data, point in time: a documented dataset layout is checked, stored in one folder, and read back as a `Panel`.
+
+Parquet holds the rows and DuckDB asks the questions. Nothing third-party is loaded before one of the names below is asked for.
+"""
+
+from __future__ import annotations
+
+__all__ = ["IngestReport", "Store", "ingest", "open_store", "write_dataset"]
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gammastar.store.export import write_dataset
+    from gammastar.store.folder import Store, open_store
+    from gammastar.store.intake import IngestReport, ingest
+
+_HOME = {
+    "IngestReport": "intake",
+    "Store": "folder",
+    "ingest": "intake",
+    "open_store": "folder",
+    "write_dataset": "export",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
