@@ -130,7 +130,9 @@ def fill_missing(
         ValueError: shapes that differ.
     """
     if not raw.shape == estimated.shape == sectors.shape or raw.shape[1] != snapshots.weights.shape[1]:
-        raise ValueError(f"raw {raw.shape}, estimated {estimated.shape} and sectors {sectors.shape} must agree, with snapshots of as many names")
+        raise ValueError(
+            f"raw {raw.shape}, estimated {estimated.shape} and sectors {sectors.shape} must agree, with snapshots of as many names"
+        )
     run = _Run(snapshots, sessions=raw.shape[0])
     for t in range(1, raw.shape[0]):
         run.step(t, raw[t], estimated[t], sectors[t - 1])
@@ -162,7 +164,9 @@ class _Run:
         self.since_known = np.ones(n)  # gross return since the last known value
         self.period = np.ones(n)  # gross return since the last snapshot
         self.gaps = np.zeros(n, dtype=bool)  # anything missing since the last snapshot
-        self.periods = {int(end): k for k, end in enumerate(self.snapshots.at[1:])}  # snapshot that opened the period ending at t
+        self.periods = {
+            int(end): k for k, end in enumerate(self.snapshots.at[1:])
+        }  # snapshot that opened the period ending at t
         # before the first snapshot was known nobody looks: the caller cuts those sessions off
         self.jumps = {0: 0, **self.snapshots.in_force}
         self._settle(0, self.snapshots.weights[0])
@@ -236,7 +240,9 @@ class _Run:
             self.benchmark[t] = drifted
             return
         weights = self.snapshots.weights[k]
-        for past in range(int(self.snapshots.at[k]) + 1, t + 1):  # known late: grown to today with what was earned since
+        for past in range(
+            int(self.snapshots.at[k]) + 1, t + 1
+        ):  # known late: grown to today with what was earned since
             weights = _drift(weights, self.returns[past])
         self.benchmark[t] = weights
 

@@ -138,7 +138,7 @@ class Growth:
         require(
             -2.0,
             2.0,
-            "0: equal growth rates; 1: equal expected simple returns.",
+            "Zero: equal growth rates; one: equal expected simple returns.",
             volatility_discount=self.volatility_discount,
         )
 

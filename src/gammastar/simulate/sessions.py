@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["exchange_sessions"]
 
 import datetime as dt
+import warnings
 from functools import lru_cache
 
 import numpy as np
@@ -17,14 +18,21 @@ def exchange_sessions(exchange: str, start: dt.date, end: dt.date) -> Calendar:
     """Return the sessions of `exchange` from `start` to `end`, with the one that follows by the exchange's calendar.
 
     Raises:
-        ValueError: fewer than two sessions between the dates.
+        ValueError: an unknown exchange, or fewer than two sessions between the dates.
     """
     import exchange_calendars
+    from exchange_calendars.errors import InvalidCalendarName
 
-    # Start and end are always given: the defaults move with today. Three weeks always hold a session.
-    days = exchange_calendars.get_calendar(
-        exchange, start=start.isoformat(), end=(end + dt.timedelta(days=21)).isoformat()
-    ).sessions
+    with warnings.catch_warnings():
+        # The calendars read times of day in a way pandas 3.1 deprecates; the dates are right, and it is not the caller's to mend.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        # Start and end are always given: the defaults move with today. Three weeks always hold a session.
+        until = (end + dt.timedelta(days=21)).isoformat()
+        try:
+            days = exchange_calendars.get_calendar(exchange, start=start.isoformat(), end=until).sessions
+        except InvalidCalendarName:
+            known_names = "the codes of exchange_calendars.get_calendar_names()"
+            raise ValueError(f"exchange is {exchange!r}; allowed: {known_names}. Use XNYS for New York.") from None
     known = days.to_numpy().astype("datetime64[D]")
     sessions = known[known <= np.datetime64(end, "D")]
     if len(sessions) < 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["check_index", "check_members", "check_returns", "check_sessions"]
+__all__ = ["check_index", "check_members", "check_returns", "check_sessions", "snapshot_days"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -59,11 +59,20 @@ class _Rows:
         values = self.table.numbers[column]
         moved = np.abs(values[np.isfinite(values) & (values != 0.0)])
         if len(moved) and float(np.median(moved)) > _PERCENT[column]:
-            message = f"half of the returns are above {np.median(moved):.0%} in size: percent? Give fractions (0.01 is 1%)"
-            self.findings.add(self.table.file, "return-percent", message, column=column, value=f"median {np.median(moved):.4g}")
+            message = (
+                f"half of the returns are above {np.median(moved):.0%} in size: percent? Give fractions (0.01 is 1%)"
+            )
+            self.findings.add(
+                self.table.file, "return-percent", message, column=column, value=f"median {np.median(moved):.4g}"
+            )
             return
         self.bad("return-total-loss", "a simple return must be above -100% (-1)", column, values <= -1.0)
-        self.bad("return-huge", "a return above +1000%: a split or a price error? Correct it or leave the row out", column, values > HUGE_RETURN)
+        self.bad(
+            "return-huge",
+            "a return above +1000%: a split or a price error? Correct it or leave the row out",
+            column,
+            values > HUGE_RETURN,
+        )
 
     def unique(self, kind: str) -> None:
         """Check that no date has an asset twice; a date repeated as a whole is one finding."""
@@ -78,12 +87,26 @@ class _Rows:
         all_twice = np.bincount(of_day, weights=counts[inverse] == 1, minlength=len(days)) == 0
         for day in np.flatnonzero(all_twice)[:5]:
             row = int(self.table.rows[np.flatnonzero(again & (of_day == day))[0]])
-            self.findings.add(self.table.file, f"{kind}-duplicate", "the whole date occurs more than once", column="date", value=days[day], row=row)
-        self.bad("row-duplicate", "the same date and asset occur more than once", "asset_id", again & ~all_twice[of_day])
+            self.findings.add(
+                self.table.file,
+                f"{kind}-duplicate",
+                "the whole date occurs more than once",
+                column="date",
+                value=days[day],
+                row=row,
+            )
+        self.bad(
+            "row-duplicate", "the same date and asset occur more than once", "asset_id", again & ~all_twice[of_day]
+        )
 
     def known(self) -> None:
         """Check that nothing was known before the date it is true for."""
-        self.bad("known-before-date", "known before the date it is true for", "known", self.table.dates["known"] < self.table.dates["date"])
+        self.bad(
+            "known-before-date",
+            "known before the date it is true for",
+            "known",
+            self.table.dates["known"] < self.table.dates["date"],
+        )
 
 
 def check_members(table: Table, findings: Findings) -> None:
@@ -98,29 +121,45 @@ def check_members(table: Table, findings: Findings) -> None:
     _check_mixed_ids(table, findings)
     if not np.isnan(weight).any() and not any(finding.rule.endswith("-duplicate") for finding in findings.errors):
         _check_sums(table, findings)
-    _check_snapshots(table, findings)
+        _check_snapshots(table, findings)
 
 
 def _check_sums(table: Table, findings: Findings) -> None:
     days, first, of_day = np.unique(table.dates["date"], return_index=True, return_inverse=True)
     sums = np.bincount(of_day, weights=table.numbers["weight"])
-    off = np.flatnonzero(np.abs(sums - 1.0) > WEIGHT_TOLERANCE)
+    empty = sums == 0.0
+    empty[0] = False  # the first date must be a snapshot
+    off = np.flatnonzero((np.abs(sums - 1.0) > WEIGHT_TOLERANCE) & ~empty)
     for day in off[:5]:
         percent = 50.0 < sums[day] < 150.0
         rule = "weight-percent" if percent else "weight-sum"
         hint = "are they percent? Divide by 100" if percent else "are members missing?"
         more = f" (and {len(off) - 5} more dates)" if len(off) > 5 and day == off[4] else ""
         message = f"the weights of {days[day]} sum to {sums[day]:.6g}, not to 1 within {WEIGHT_TOLERANCE}: {hint}{more}"
-        findings.add(table.file, rule, message, column="weight", value=f"{sums[day]:.6g}", row=int(table.rows[first[day]]))
+        findings.add(
+            table.file, rule, message, column="weight", value=f"{sums[day]:.6g}", row=int(table.rows[first[day]])
+        )
     rounded = np.flatnonzero((np.abs(sums - 1.0) > 1e-6) & (np.abs(sums - 1.0) <= WEIGHT_TOLERANCE))
     if len(rounded):
         worst = rounded[np.argmax(np.abs(sums[rounded] - 1.0))]
         message = f"the weights of {len(rounded)} dates do not sum to 1 by up to {abs(sums[worst] - 1.0):.1e}; they are divided by their sum"
-        findings.warn(table.file, "weight-rounded", message, column="weight", value=f"{sums[worst]:.8g}", row=int(table.rows[first[worst]]))
+        findings.warn(
+            table.file,
+            "weight-rounded",
+            message,
+            column="weight",
+            value=f"{sums[worst]:.8g}",
+            row=int(table.rows[first[worst]]),
+        )
+
+
+def snapshot_days(members: Table) -> tuple[ndarray, ndarray]:
+    """Return the dates whose weights are not all zero, and how many names are in the index on each."""
+    return np.unique(members.dates["date"][members.numbers["weight"] > 0.0], return_counts=True)
 
 
 def _check_snapshots(table: Table, findings: Findings) -> None:
-    days, counts = np.unique(table.dates["date"], return_counts=True)
+    days, counts = snapshot_days(table)
     if len(days) < 2:
         return
     apart = np.diff(days).astype(np.int64)
@@ -130,7 +169,7 @@ def _check_snapshots(table: Table, findings: Findings) -> None:
         findings.warn(table.file, "snapshot-gap", message, column="date", value=days[gap + 1])
     jump = np.abs(np.diff(np.log(counts)))
     for at in np.flatnonzero(jump > np.log(1.2))[:5]:
-        message = f"{counts[at]} rows on {days[at]}, {counts[at + 1]} on {days[at + 1]}"
+        message = f"{counts[at]} names on {days[at]}, {counts[at + 1]} on {days[at + 1]}"
         findings.warn(table.file, "snapshot-size", message, column="date", value=days[at + 1])
 
 
@@ -164,14 +203,27 @@ def _check_ids(table: Table, members: Table, findings: Findings) -> None:
     unknown = np.array([asset not in known for asset in coded.values], dtype=bool)
     if unknown.all():
         example = members.texts["asset_id"].values[0]
-        message = f"no asset id is one of {members.file} (whose first is {example!r}): are both files keyed by the same ids?"
-        findings.add(table.file, "id-mismatch", message, column="asset_id", value=coded.values[0], row=int(table.rows[0]))
+        message = (
+            f"no asset id is one of {members.file} (whose first is {example!r}): are both files keyed by the same ids?"
+        )
+        findings.add(
+            table.file, "id-mismatch", message, column="asset_id", value=coded.values[0], row=int(table.rows[0])
+        )
         return
     if unknown.any():
         at = np.flatnonzero(unknown[coded.codes])
         names = ", ".join(coded.values[code] for code in np.flatnonzero(unknown)[:5])
-        message = f"{len(at):,} rows of {int(unknown.sum())} assets that are never in {members.file} are left out ({names})"
-        findings.warn(table.file, "return-unknown-asset", message, column="asset_id", value=coded.at(int(at[0])), row=int(table.rows[at[0]]))
+        message = (
+            f"{len(at):,} rows of {int(unknown.sum())} assets that are never in {members.file} are left out ({names})"
+        )
+        findings.warn(
+            table.file,
+            "return-unknown-asset",
+            message,
+            column="asset_id",
+            value=coded.at(int(at[0])),
+            row=int(table.rows[at[0]]),
+        )
     silent = sorted(known - set(coded.values))
     if silent:
         message = f"{len(silent)} members have no return at all; theirs are imputed ({', '.join(silent[:5])})"
@@ -183,11 +235,15 @@ def _check_lateness(table: Table, members: Table, findings: Findings) -> None:
     late = np.flatnonzero(known > dates)
     if len(late):
         message = f"{len(late):,} returns were known after their date; at their session they count as missing"
-        findings.warn(table.file, "return-late", message, column="known", value=known[late[0]], row=int(table.rows[late[0]]))
+        findings.warn(
+            table.file, "return-late", message, column="known", value=known[late[0]], row=int(table.rows[late[0]])
+        )
     early = np.flatnonzero(dates < members.dates["date"].min())
     if len(early):
         message = f"{len(early):,} returns before the first snapshot are left out"
-        findings.warn(table.file, "returns-early", message, column="date", value=dates[early[0]], row=int(table.rows[early[0]]))
+        findings.warn(
+            table.file, "returns-early", message, column="date", value=dates[early[0]], row=int(table.rows[early[0]])
+        )
     last = dates.max()
     beyond = np.unique(members.dates["date"][members.dates["date"] > last])
     if len(beyond):

@@ -25,11 +25,29 @@ class Findings:
     def __init__(self) -> None:
         self.found: list[Finding] = []
 
-    def add(self, file: str, rule: str, message: str, *, column: str | None = None, value: object = None, row: int | None = None) -> None:
+    def add(
+        self,
+        file: str,
+        rule: str,
+        message: str,
+        *,
+        column: str | None = None,
+        value: object = None,
+        row: int | None = None,
+    ) -> None:
         """Note an error."""
         self.found.append(Finding(file, rule, message, row, column, None if value is None else str(value)))
 
-    def warn(self, file: str, rule: str, message: str, *, column: str | None = None, value: object = None, row: int | None = None) -> None:
+    def warn(
+        self,
+        file: str,
+        rule: str,
+        message: str,
+        *,
+        column: str | None = None,
+        value: object = None,
+        row: int | None = None,
+    ) -> None:
         """Note something that does not stop the ingest."""
         self.found.append(Finding(file, rule, message, row, column, None if value is None else str(value), "warning"))
 

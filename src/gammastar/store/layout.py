@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from gammastar.errors import DataError
+from gammastar.errors import DataError, Finding
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,7 +101,11 @@ TABLES = {
                 _KNOWN,
             ),
         ),
-        TableSpec("index", ("index_total_return", "index_total_return*"), (_key("date", Kind.DATE), _key("level", Kind.NUMBER))),
+        TableSpec(
+            "index",
+            ("index_total_return", "index_total_return*"),
+            (_key("date", Kind.DATE), _key("level", Kind.NUMBER)),
+        ),
     )
 }
 
@@ -143,44 +147,57 @@ def read_mapping(path: Path) -> Mapping:
     files: dict[str, str] = {}
     columns: dict[str, dict[str, str]] = {}
     for table, spec in TABLES.items():
-        section = _expect(path, table, content.get(table, {}), dict)
+        section = _table(path, table, content.get(table, {}))
         _known_keys(path, f"{table}.", section, ("file", "columns"))
         if "file" in section:
-            files[table] = str(_expect(path, f"{table}.file", section["file"], str))
-        renamed = _expect(path, f"{table}.columns", section.get("columns", {}), dict)
+            files[table] = _text(path, f"{table}.file", section["file"])
+        renamed = _table(path, f"{table}.columns", section.get("columns", {}))
         _known_keys(path, f"{table}.columns.", renamed, tuple(column.name for column in spec.columns))
-        columns[table] = {ours: str(_expect(path, f"{table}.columns.{ours}", theirs, str)) for ours, theirs in renamed.items()}
-    sectors = _expect(path, "sectors", content.get("sectors", []), list)
+        columns[table] = {ours: _text(path, f"{table}.columns.{ours}", theirs) for ours, theirs in renamed.items()}
     return Mapping(
-        calendar=str(_expect(path, "calendar", content.get("calendar", "XNYS"), str)),
-        source=str(_expect(path, "source", content["source"], str)) if "source" in content else None,
-        sectors=tuple(str(_expect(path, "sectors", label, str)) for label in sectors),
+        calendar=_text(path, "calendar", content.get("calendar", "XNYS")),
+        source=_text(path, "source", content["source"]) if "source" in content else None,
+        sectors=_texts(path, "sectors", content.get("sectors", [])),
         files=files,
         columns=columns,
     )
 
 
-def _mapping_error(path: Path, rule: str, message: str, **parts: str) -> DataError:
-    from gammastar.errors import Finding
-
-    finding = Finding(path.name, rule, message, column=parts.get("key"), value=parts.get("got"))
-    return DataError(str(path), message, findings=(finding,), got=parts.get("got"), allowed=parts.get("allowed"), advice=parts.get("advice"))
+def _mapping_error(
+    path: Path, rule: str, message: str, *, key: str | None = None, got: str | None = None, advice: str | None = None
+) -> DataError:
+    finding = Finding(path.name, rule, message, column=key, value=got)
+    return DataError(str(path), message, findings=(finding,), got=got, advice=advice)
 
 
 def _known_keys(path: Path, prefix: str, section: dict[str, object], allowed: tuple[str, ...]) -> None:
     for key in section:
         if key not in allowed:
             close = difflib.get_close_matches(key.lower(), allowed, n=1, cutoff=0.5)
-            advice = f"did you mean {prefix}{close[0]}?" if close else "docs/dataset.md lists the keys"
-            raise _mapping_error(
-                path, "mapping-key", f"unknown key {prefix}{key}", key=f"{prefix}{key}", allowed=", ".join(allowed), advice=advice.rstrip("?.")
-            )
+            advice = f"write {prefix}{close[0]}" if close else "see docs/dataset.md"
+            message = f"unknown key {prefix}{key}; allowed: {', '.join(allowed)}"
+            raise _mapping_error(path, "mapping-key", message, key=f"{prefix}{key}", advice=advice)
 
 
-def _expect(path: Path, key: str, value: object, kind: type) -> object:
-    if not isinstance(value, kind):
-        words = {str: "text in quotes", dict: "a table", list: "a list of texts"}
-        raise _mapping_error(path, "mapping-type", f"{key} has the wrong type", key=key, got=repr(value), allowed=words[kind])
+def _wrong_type(path: Path, key: str, value: object, wanted: str) -> DataError:
+    return _mapping_error(path, "mapping-type", f"{key} must be {wanted}", key=key, got=repr(value))
+
+
+def _text(path: Path, key: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise _wrong_type(path, key, value, "text in quotes")
+    return value
+
+
+def _texts(path: Path, key: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise _wrong_type(path, key, value, "a list of texts")
+    return tuple(_text(path, key, item) for item in value)
+
+
+def _table(path: Path, key: str, value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise _wrong_type(path, key, value, "a table")
     return value
 
 
@@ -193,23 +210,37 @@ def discover(folder: Path, mapping: Mapping, findings: Findings) -> dict[str, Pa
             if path.is_file():
                 files[table] = path
             else:
-                findings.add(mapping.files[table], "file-absent", f"the mapping names this file for {table}, and it is not in {folder}")
+                findings.add(
+                    mapping.files[table],
+                    "file-absent",
+                    f"the mapping names this file for {table}, and it is not in {folder}",
+                )
             continue
         found = _matches(folder, spec)
         if len(found) > 1:
             names = ", ".join(path.name for path in found)
-            findings.add(names, "file-ambiguous", f"{len(found)} files could be {table}; name one in dataset.toml: [{table}] file = {found[0].name!r}")
+            findings.add(
+                names,
+                "file-ambiguous",
+                f"{len(found)} files could be {table}; name one in dataset.toml: [{table}] file = {found[0].name!r}",
+            )
         elif found:
             files[table] = found[0]
     if "members" not in files and not findings.errors:
-        findings.add(folder.name, "file-absent", "there is no members.csv or members.parquet; name the file in dataset.toml: [members] file = ...")
+        findings.add(
+            folder.name,
+            "file-absent",
+            "there is no members.csv or members.parquet; name the file in dataset.toml: [members] file = ...",
+        )
     return files
 
 
 def _matches(folder: Path, spec: TableSpec) -> list[Path]:
     """Return the files of the first pattern that matches any."""
     for pattern in spec.patterns:
-        found = sorted(path for ending in ("csv", "parquet") for path in folder.glob(f"{pattern}.{ending}") if path.is_file())
+        found = sorted(
+            path for ending in ("csv", "parquet") for path in folder.glob(f"{pattern}.{ending}") if path.is_file()
+        )
         if found:
             return found
     return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Built", "Labels", "build_daily", "build_monthly"]
+__all__ = ["UNKNOWN", "Built", "Labels", "build_daily", "build_monthly", "carry_prices"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gammastar.store.queries import Queries
 
 UNKNOWN = "Unknown"
+"""The group of names whose sector is not known; the last label."""
+
 _SUMS_TO_ONE = 1e-12
 
 
@@ -87,10 +89,18 @@ def build_daily(queries: Queries, labels: Labels) -> Built:
     snapshots = members.until(end)
     start = int(snapshots.effective.min())
     if start >= end - 1:
-        raise DataError(str(queries.folder), "no snapshot was known before the last daily return", advice="correct the column `known`")
+        raise DataError(
+            str(queries.folder),
+            "no snapshot was known before the last daily return",
+            advice="correct the column `known`",
+        )
     filled = fill_missing(raw, estimated, members.sectors[:end], snapshots)
     known = slice(start, end)
-    returns, observed, published = filled.returns[known].copy(), filled.observed[known].copy(), filled.published[known].copy()
+    returns, observed, published = (
+        filled.returns[known].copy(),
+        filled.observed[known].copy(),
+        filled.published[known].copy(),
+    )
     returns[0], observed[0], published[0] = 0.0, False, True
     panel = Panel(
         calendar=Calendar(days[known], days[end], labels.calendar),
@@ -161,21 +171,24 @@ def _members(queries: Queries, labels: Labels, sessions: int, n: int) -> _Member
     weights = np.where(np.abs(sums - 1.0) > _SUMS_TO_ONE, weights / sums, weights)
     codes = np.full((len(at), n), -1, dtype=np.int16)
     codes[of, rows["asset"]] = np.where(rows["sector"] < 0, len(labels.sectors), rows["sector"])
-    return _Members(at[snapshot].astype(np.int64), effective[snapshot], weights, forward, _sectors(codes, effective, sessions, len(labels.sectors)))
+    return _Members(
+        at[snapshot].astype(np.int64),
+        effective[snapshot],
+        weights,
+        forward,
+        _sectors(codes, effective, sessions, len(labels.sectors)),
+    )
 
 
 def _sectors(told: ndarray, effective: ndarray, sessions: int, unknown: int) -> ndarray:
     """Return the group known at each session: the last one told, which a name that left keeps; `told` is -1 where nothing is."""
-    codes = np.full((sessions, told.shape[1]), unknown, dtype=np.int16)
-    now = codes[0].copy()
-    starts = np.minimum(effective, sessions)
-    for k, start in enumerate(starts):
-        if bool(np.any(starts[k + 1 :] <= start)):  # a newer one was known by then; what both tell, the newer tells
-            now = np.where(told[k] >= 0, told[k], now)
-            continue
-        now = np.where(told[k] >= 0, told[k], now)
-        codes[start:] = now
-    return codes
+    states = [np.full(told.shape[1], unknown, dtype=np.int16)]
+    in_force = np.zeros(sessions, dtype=np.int64)
+    for k, start in enumerate(effective):
+        if not bool(np.any(effective[k + 1 :] < start)):  # else a newer one was known before this one
+            states.append(np.where(told[k] >= 0, told[k], states[-1]))
+            in_force[start:] = len(states) - 1
+    return np.stack(states)[in_force]
 
 
 def _labelled(labels: Labels, codes: ndarray) -> Sectors:
@@ -208,8 +221,14 @@ def _prices(queries: Queries, known: slice, observed: ndarray, benchmark: ndarra
     split[session, asset] = rows["split"][within]
     if bool((observed & np.isnan(close[known])).any()):
         return None
-    last = np.maximum.accumulate(np.where(np.isfinite(close), np.arange(len(close))[:, None], 0), axis=0)
-    carried = np.take_along_axis(close, last, axis=0)[known]
-    if bool((np.isnan(carried) & (benchmark > 0.0)).any()):
+    priced = np.maximum.accumulate(np.isfinite(close), axis=0)[known]
+    if bool((~priced & (benchmark > 0.0)).any()):
         return None
-    return Prices(np.where(np.isnan(carried), 1.0, carried), split[known])
+    return Prices(carry_prices(close)[known], split[known])
+
+
+def carry_prices(close: ndarray) -> ndarray:
+    """Return prices with the last one carried over sessions without one (NaN), and 1 before the first, shape (t, n)."""
+    last = np.maximum.accumulate(np.where(np.isfinite(close), np.arange(len(close))[:, None], 0), axis=0)
+    carried = np.take_along_axis(close, last, axis=0)
+    return np.where(np.isnan(carried), 1.0, carried)

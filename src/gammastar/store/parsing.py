@@ -141,13 +141,15 @@ class _Reader:
         for rule, message in sorted({(rule, _DATE_RULES[rule]) for _, rule in read if rule}):
             broken = np.array([*(found == rule for _, found in read), False])[coded.codes]
             self._bad(rule, message, broken, coded.at)
-        self._required(np.isnat(days) & (coded.codes < 0), "date-missing", "a date is needed in each row")
-        return days
+        self._required(coded.codes < 0, "date-missing", "a date is needed in each row")
+        return np.asarray(days)
 
     def _real_dates(self, array: Any) -> ndarray:
         """Dates and timestamps of Parquet: a timestamp must be at midnight, so that nobody guesses which day it means."""
         missing = array.is_null().to_numpy(zero_copy_only=False)
-        stamps = array.cast(pa.timestamp("us", getattr(array.type, "tz", None)), safe=False).cast(pa.int64()).fill_null(0)
+        stamps = (
+            array.cast(pa.timestamp("us", getattr(array.type, "tz", None)), safe=False).cast(pa.int64()).fill_null(0)
+        )
         moments = stamps.to_numpy().astype("datetime64[us]")
         days = moments.astype("datetime64[D]")
         self._bad("date-time", _DATE_RULES["date-time"], (days != moments) & ~missing, lambda at: moments[at])
@@ -188,7 +190,9 @@ class _Reader:
             told = coded.dictionary.to_pylist()
             unread = np.isnan(read[codes]) & (codes >= 0)
             comma = np.array([*(bool(_DECIMAL_COMMA.fullmatch(text)) for text in told), False])[codes]
-            self._bad("decimal-comma", "a decimal comma: write decimal points", unread & comma, lambda at: told[codes[at]])
+            self._bad(
+                "decimal-comma", "a decimal comma: write decimal points", unread & comma, lambda at: told[codes[at]]
+            )
             self._bad("number", "not a number", unread & ~comma, lambda at: told[codes[at]])
             return np.asarray(read[codes])
         return np.asarray(values.fill_null(np.nan).to_numpy(zero_copy_only=False))
@@ -224,7 +228,7 @@ class _Reader:
         coded = _coded(array.cast(pa.string()), frozenset({""}))
         unknown = np.array([*(text.lower() not in _FLAGS for text in coded.values), False])[coded.codes]
         self._bad("flag", "neither true nor false", unknown, coded.at)
-        return np.array([*(_FLAGS.get(text.lower(), False) for text in coded.values), False])[coded.codes]
+        return np.asarray(np.array([*(_FLAGS.get(text.lower(), False) for text in coded.values), False])[coded.codes])
 
     def _coded(self, array: Any) -> Coded | None:
         kind = array.type
@@ -244,7 +248,9 @@ class _Reader:
             self._bad(rule, message, missing, lambda _: "nothing")
 
     def _wrong_type(self, kind: object, wanted: str) -> None:
-        self.findings.add(self.file, "column-type", f"the column must hold {wanted}", column=self.column.name, value=kind)
+        self.findings.add(
+            self.file, "column-type", f"the column must hold {wanted}", column=self.column.name, value=kind
+        )
 
 
 _DATE_RULES = {

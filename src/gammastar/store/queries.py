@@ -46,7 +46,11 @@ class Queries:
             try:
                 columns: dict[str, Any] = connection.execute(sql, {**values, **parameters}).fetchnumpy()
             except duckdb.Error as error:
-                raise DataError(str(self.folder), f"the store cannot answer {question}: {error}", advice="run `gammastar ingest` again") from error
+                raise DataError(
+                    str(self.folder),
+                    f"the store cannot answer {question}: {error}",
+                    advice="run `gammastar ingest` again",
+                ) from error
         return {name: _plain(values) for name, values in columns.items()}
 
 

@@ -126,7 +126,13 @@ def _read_csv(file: str, content: bytes, wanted: _Columns, findings: Findings) -
     header = [name.strip() for name in next(csv.reader([first.decode().rstrip("\r")]))]
     if len(header) == 1 and any(mark in first for mark in (b";", b"\t", b"|")):
         mark = next(mark for mark in (";", "\t", "|") if mark.encode() in first)
-        findings.add(file, "separator", f"the columns are separated by {mark!r}: write the file with commas and decimal points", value=mark, row=1)
+        findings.add(
+            file,
+            "separator",
+            f"the columns are separated by {mark!r}: write the file with commas and decimal points",
+            value=mark,
+            row=1,
+        )
         return None
     chosen = wanted.choose(file, header, findings)
     if chosen is None:
@@ -149,7 +155,13 @@ def _utf8(file: str, content: bytes, findings: Findings) -> bytes | None:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         row = body.count(b"\n", 0, error.start) + 1
-        findings.add(file, "encoding", "a byte that is not UTF-8 (Latin-1?): save the file as UTF-8", value=body[error.start : error.start + 1], row=row)
+        findings.add(
+            file,
+            "encoding",
+            "a byte that is not UTF-8 (Latin-1?): save the file as UTF-8",
+            value=body[error.start : error.start + 1],
+            row=row,
+        )
         return None
     return body
 
@@ -165,9 +177,13 @@ def _parse_csv(file: str, text: bytes, header: list[str], findings: Findings) ->
     names = [str(position) for position in range(len(header))]
     table = pa.csv.read_csv(
         io.BytesIO(text),
-        read_options=pa.csv.ReadOptions(use_threads=False, column_names=names, skip_rows=1, block_size=1 << 24),  # threads lose row numbers
+        read_options=pa.csv.ReadOptions(
+            use_threads=False, column_names=names, skip_rows=1, block_size=1 << 24
+        ),  # threads lose row numbers
         parse_options=pa.csv.ParseOptions(invalid_row_handler=skip, ignore_empty_lines=False, newlines_in_values=True),
-        convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        ),
     )
     skipped = [int(row.number) - 1 for row in odd]
     rows = np.delete(np.arange(table.num_rows + len(odd)), skipped) + 1 + 1

@@ -57,12 +57,20 @@ def exchange_days(name: str, first: np.datetime64, last: np.datetime64, findings
     if name not in known:
         close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.4)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        findings.add("dataset.toml", "calendar-unknown", f"no exchange has this code{hint}", column="calendar", value=name)
+        findings.add(
+            "dataset.toml", "calendar-unknown", f"no exchange has this code{hint}", column="calendar", value=name
+        )
         return None
     start, end = str(first - np.timedelta64(_MARGIN, "D")), str(last + np.timedelta64(_MARGIN, "D"))
     try:
         days = exchange_calendars.get_calendar(name, start=start, end=end).sessions
     except (CalendarError, ValueError) as error:
-        findings.add("dataset.toml", "calendar-range", f"{name} has no sessions from {start} to {end}: {str(error)[:120]}", column="calendar", value=name)
+        findings.add(
+            "dataset.toml",
+            "calendar-range",
+            f"{name} has no sessions from {start} to {end}: {str(error)[:120]}",
+            column="calendar",
+            value=name,
+        )
         return None
     return Sessions(name, days.to_numpy().astype("datetime64[D]"))

@@ -1,0 +1,80 @@
+# `make` prints the targets. What is made goes to .venv/ and build/, and both may be deleted at any time.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+DEMO := build/demo
+MANDATE := examples/mandates/us-enhanced-index.toml
+
+# One thread a process: tests and benchmarks run beside each other, and sums come out in the same order.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+.PHONY: help env demo test check check-slow bench docs lint ruff mypy contract lock clean
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+env: .venv/.project  ## make .venv with everything, from hash-pinned requirements
+
+.venv/.requirements: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make env PYTHON=...")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+.venv/.project: .venv/.requirements pyproject.toml
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.docs: .venv/.project requirements/docs.txt
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements/docs.txt
+	@touch $@
+
+demo: env  ## simulate a large-cap market, run a mandate on it, write the tear sheet
+	rm -rf $(DEMO)
+	$(BIN)/gammastar simulate large-cap --seed 7 --out $(DEMO)/dataset
+	$(BIN)/gammastar ingest $(DEMO)/dataset --into $(DEMO)/store
+	$(BIN)/gammastar backtest $(MANDATE) --data $(DEMO)/store --from 2008-12-31 --to 2019-12-31 --out $(DEMO)/run
+	$(BIN)/gammastar report $(DEMO)/run
+	@echo "Tear sheet: $(DEMO)/run/tearsheet.html"
+
+test: env ruff mypy  ## lint, types, import contract and every fast test
+	$(BIN)/pytest -n $(WORKERS) --dist loadscope
+
+check: test docs  ## everything but the slow part
+
+check-slow: env  ## the slow part: long runs on real data, Monte Carlo laws
+	$(BIN)/pytest -m slow
+
+bench: env  ## benchmarks: one proposal against cvxpy, the real run by phase
+	$(BIN)/python benchmarks/proposal.py
+	$(BIN)/python benchmarks/real_run.py
+
+docs: .venv/.docs  ## build the documentation into build/docs
+	$(BIN)/sphinx-build --fail-on-warning --quiet -b html docs build/docs
+	@echo "Documentation: build/docs/index.html"
+
+lint: ruff mypy contract  ## ruff, mypy and the import contract alone
+
+ruff: env
+	$(BIN)/ruff check
+
+mypy: env
+	$(BIN)/mypy
+
+contract: env
+	$(BIN)/lint-imports
+
+lock:  ## pin the requirements anew after a change in pyproject.toml (needs uv)
+	scripts/lock
+
+clean:  ## delete what was made, .venv included
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

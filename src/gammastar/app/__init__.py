@@ -1,0 +1,1 @@
+"""Shells: people type, people click. No logic lives here."""

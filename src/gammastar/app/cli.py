@@ -1,0 +1,222 @@
+"""The command line. Results go to stdout, progress and logs to stderr; exit codes: 0 fine, 1 error, 2 usage, 3 breach, 4 conflict, 5 stale data."""
+
+from __future__ import annotations
+
+__all__ = ["app", "main"]
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gammastar import workspace
+from gammastar.app import words
+from gammastar.errors import GammastarError
+
+app = typer.Typer(name="gammastar", help="Enhanced-index equity portfolios by Stochastic Portfolio Theory.", no_args_is_help=True,
+                  add_completion=False, pretty_exceptions_enable=False)
+data_app = typer.Typer(help="Look at stored data.", no_args_is_help=True)
+mandate_app = typer.Typer(help="Look at mandates.", no_args_is_help=True)
+simulate_app = typer.Typer(help="Simulate a market and write it as a dataset.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(mandate_app, name="mandate")
+app.add_typer(simulate_app, name="simulate")
+
+BREACH, CONFLICT, UNSOLVED = 3, 4, 1
+
+MandateFile = Annotated[Path, typer.Argument(metavar="MANDATE", help="mandate.toml")]
+Data = Annotated[Path, typer.Option("--data", metavar="STORE", help="Folder written by `gammastar ingest`.")]
+On = Annotated[str, typer.Option("--on", metavar="DATE", help="A session, YYYY-MM-DD: what was known at its close.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+PanelName = Annotated[str | None, typer.Option("--frequency", help="daily or monthly. Default: daily where there are daily returns.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from gammastar import __version__
+
+        typer.echo(__version__)
+
+
+@app.command()
+def ingest(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder with members and returns, CSV or Parquet.")],
+    into: Annotated[Path, typer.Option("--into", metavar="STORE", help="Store to write; an older one is replaced whole.")],
+    mapping: Annotated[Path | None, typer.Option("--mapping", metavar="FILE", help="TOML that maps file and column names.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read, validate and store a dataset."""
+    found = workspace.ingest(dataset, into, mapping=mapping)
+    _say(found.to_dict() if as_json else str(found))
+
+
+@data_app.command("status")
+def data_status(
+    store: Annotated[Path, typer.Argument(metavar="STORE")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what a store holds."""
+    found = workspace.data_status(store)
+    _say(found.to_dict() if as_json else str(found))
+
+
+@simulate_app.command("large-cap")
+def simulate_large_cap(
+    out: Annotated[Path, typer.Option("--out", metavar="DATASET", help="Folder to write.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.", min=0)] = 7,
+    members: Annotated[int | None, typer.Option(help="Names in the index.", min=20)] = None,
+    listed: Annotated[int | None, typer.Option(help="Names listed in all.", min=25)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate a large-cap market whose truth is known."""
+    made = workspace.simulate_market(out, seed=seed, members=members, listed=listed)
+    _say(made if as_json else words.simulated(made))
+
+
+@mandate_app.command("validate")
+def mandate_validate(
+    mandate: MandateFile,
+    as_json: AsJson = False,
+) -> None:
+    """Check a mandate file, without data."""
+    signed = workspace.validate_mandate(mandate)
+    _say({"valid": True, "fingerprint": signed.fingerprint, "mandate": json.loads(signed.canonical)} if as_json else words.mandate(signed))
+
+
+@app.command()
+def propose(
+    mandate: MandateFile,
+    data: Data,
+    on: On,
+    holdings: Annotated[Path | None, typer.Option(metavar="FILE", help="CSV with asset_id,weight. Default: the benchmark is held.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Order list to write, CSV.")] = None,
+    frequency: PanelName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find target weights at the close of one session."""
+    proposal = workspace.propose_targets(mandate, data, on, holdings=holdings, frequency=frequency)
+    solved = proposal.status.value in {"OPTIMAL", "RELAXED"}
+    if out is not None and solved:
+        workspace.write_orders(proposal, mandate, out)
+    _say(proposal.to_dict() if as_json else words.proposal(proposal, assumed=holdings is None, orders=out if solved else None))
+    if proposal.status.value == "RELAXED":
+        typer.echo(f"warning: {proposal.advice}", err=True)
+    raise typer.Exit({"CONFLICT": CONFLICT, "UNSOLVED": UNSOLVED}.get(proposal.status.value, 0))
+
+
+@app.command()
+def check(
+    mandate: MandateFile,
+    data: Data,
+    on: On,
+    weights: Annotated[Path, typer.Option("--weights", metavar="FILE", help="CSV with asset_id,weight.")],
+    frequency: PanelName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check weights against every rule, after the trade. Exit code 3 on a breach."""
+    readings = workspace.check_file(mandate, data, on, weights, frequency=frequency)
+    broken = [reading.rule for reading in readings if reading.breached]
+    _say({"breaches": broken, "rules": [words.plain(reading) for reading in readings]} if as_json else words.readings(readings))
+    raise typer.Exit(BREACH if broken else 0)
+
+
+@app.command()
+def backtest(
+    mandate: MandateFile,
+    data: Data,
+    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First close: the benchmark is held there.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last close.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="Folder to write the run to.")] = None,
+    frequency: PanelName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a mandate through history, one session after another."""
+    with _progress("backtest") as tick:
+        result = workspace.run_mandate(mandate, data, start=start, end=end, out=out, frequency=frequency, progress=tick)
+    _say(result.to_dict() if as_json else result.summary())
+    if out is not None:
+        typer.echo(f"written to {out}: tearsheet.html, returns.csv, weights.parquet, compliance.csv, decisions.csv, run.json", err=True)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder written by `gammastar backtest`.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print the summary of a run and write its tear sheet."""
+    from gammastar.report import summarise, summary
+
+    track = workspace.report_run(run)
+    _say(summarise(track).to_dict() if as_json else f"{summary(track)}\n\ntear sheet: {run / 'tearsheet.html'}")
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN")],
+    second: Annotated[Path, typer.Argument(metavar="RUN")],
+    as_json: AsJson = False,
+) -> None:
+    """Put two runs side by side."""
+    found = workspace.compare_runs(first, second)
+    _say({"runs": found.names, "statistics": {row[0]: row[1:] for row in found.rows}} if as_json else words.comparison(found))
+
+
+@app.command()
+def verify(
+    run: Annotated[Path, typer.Argument(metavar="RUN")],
+    data: Annotated[Path | None, typer.Option("--data", metavar="STORE", help="The store, where it has moved since.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a saved run again and compare it byte for byte. Exit code 1 if anything differs."""
+    with tempfile.TemporaryDirectory() as scratch:
+        found = workspace.verify_run(run, data=data, scratch=Path(scratch))
+    _say({**words.plain(found), "reproduced": found.reproduced} if as_json else words.verification(found))
+    raise typer.Exit(0 if found.reproduced else 1)
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(metavar="FOLDER")] = Path()) -> None:
+    """Write a commented mandate and a workspace template."""
+    written = workspace.init_workspace(folder)
+    _say("\n".join(f"wrote {path}" for path in written) or "everything is there already; nothing was changed")
+
+
+def _say(what: Any) -> None:
+    """Print a result to stdout, plain values as JSON."""
+    typer.echo(what if isinstance(what, str) else json.dumps(what, indent=1, default=str))
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a bar on stderr, only where stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def main() -> None:
+    """Run the command line; expected failures become one message on stderr and their exit code."""
+    # one thread: faster at these sizes, and the same bits on every machine that has the same libraries
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        app()
+    except GammastarError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None

@@ -1,0 +1,95 @@
+"""A small dataset to break: names, sessions, weights and returns from a seed, written as CSV or Parquet."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "sp500"
+
+needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the S&P 500 data is not beside this repository (../shared/data/sp500)")
+
+
+@functools.cache
+def exchange_sessions(start: str, end: str) -> np.ndarray:
+    import exchange_calendars
+
+    days = exchange_calendars.get_calendar("XNYS", start=start, end=end).sessions
+    return days.to_numpy().astype("datetime64[D]")
+
+
+@dataclass
+class Draft:
+    """A dataset about to be written."""
+
+    members: pd.DataFrame
+    returns: pd.DataFrame | None
+    index: pd.DataFrame | None = None
+    mapping: str | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def write(self, folder: Path, ending: str = "csv") -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        tables = {"members": self.members, "returns": self.returns, "index_total_return": self.index}
+        for name, table in tables.items():
+            if table is None:
+                continue
+            if ending == "csv":
+                table.to_csv(folder / f"{name}.csv", index=False)
+            else:
+                table.to_parquet(folder / f"{name}.parquet", index=False)
+        if self.mapping is not None:
+            (folder / "dataset.toml").write_text(self.mapping, encoding="utf-8")
+        for name, content in self.files.items():
+            (folder / name).write_bytes(content)
+        return folder
+
+
+def make_draft(
+    seed: int = 0, *, names: int = 8, start: str = "2018-10-31", end: str = "2019-02-28", share_missing: float = 0.0
+) -> Draft:
+    """Return a clean dataset: month-end snapshots, two sectors, daily returns of the members, forward returns that agree with them."""
+    rng = np.random.default_rng(seed)
+    days = exchange_sessions(start, end)
+    month = days.astype("datetime64[M]")
+    ends = np.flatnonzero(np.append(month[1:] != month[:-1], True))
+    daily = np.expm1(0.02 * rng.standard_normal((len(days), names)))
+    missing = rng.random(daily.shape) < share_missing
+    ids = np.arange(1, names + 1) * 7
+    members, returns = [], []
+    for position, at in enumerate(ends):
+        nxt = ends[position + 1] if position + 1 < len(ends) else None
+        ahead = np.full(names, np.nan) if nxt is None else np.prod(1.0 + daily[at + 1 : nxt + 1], axis=0) - 1.0
+        weight = rng.dirichlet(np.full(names, 5.0))
+        members.append(
+            pd.DataFrame(
+                {
+                    "date": str(days[at]),
+                    "asset_id": ids,
+                    "weight": weight,
+                    "sector": np.where(np.arange(names) % 2, "Energy", "Utilities"),
+                    "ticker": [f"T{asset}" for asset in ids],
+                    "name": [f"Name {asset}" for asset in ids],
+                    "forward_return": ahead,
+                }
+            )
+        )
+    for t in range(ends[0] + 1, len(days)):
+        kept = ~missing[t]
+        returns.append(pd.DataFrame({"date": str(days[t]), "asset_id": ids[kept], "total_return": daily[t][kept]}))
+    return Draft(pd.concat(members, ignore_index=True), pd.concat(returns, ignore_index=True))
+
+
+@pytest.fixture
+def draft() -> Draft:
+    return make_draft()
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder with its content."""
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in sorted(folder.rglob("*"))}
