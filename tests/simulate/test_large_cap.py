@@ -141,6 +141,11 @@ def test_between_reviews_only_vanished_members_are_replaced(market: SimulatedMar
             dropped = (market.panel.benchmark[before] > 0.0) & (market.panel.benchmark[t] == 0.0)
             listed = np.isin(np.arange(len(dropped)), market.truth.listed(t))
             assert not (dropped & listed).any()
+            entered = (market.panel.benchmark[before] == 0.0) & (market.panel.benchmark[t] > 0.0)
+            outside = listed & (market.panel.benchmark[t] == 0.0)
+            assert entered.sum() == dropped.sum()
+            capital = market.truth.capitalisations(t)
+            assert capital[entered].min(initial=np.inf) > capital[outside].max()
 
 
 def test_without_issuance_dividends_and_exits_only_membership_changes_weights(lively: LargeCapMarket) -> None:
@@ -233,6 +238,19 @@ def test_prices_splits_and_dividends_give_the_total_return(lively: LargeCapMarke
     np.testing.assert_array_equal(split == 2.0, observed & (before > lively.firms.split_above))
     yearly = (paid & (months[1:] >= months[1] + 1)[:, None]).sum(axis=0) / (len(np.unique(months)) - 1)
     np.testing.assert_array_equal(yearly, 1.0)  # one payment in every whole quarter
+
+
+def test_capitalisations_grow_with_prices_but_for_issuance(market: SimulatedMarket) -> None:
+    panel, prices = market.panel, market.panel.prices
+    quarters = panel.calendar.ticks(Clock.QUARTERLY)
+    for t in range(1, len(panel)):
+        stay = np.intersect1d(market.truth.listed(t - 1), market.truth.listed(t))
+        grown = market.truth.capitalisations(t)[stay] / market.truth.capitalisations(t - 1)[stay]
+        gain = (prices.close[t] * prices.split[t] / prices.close[t - 1])[stay]
+        if quarters[t]:
+            assert 0.0 < np.abs(grown / gain - 1.0).max() < 0.05
+        else:
+            np.testing.assert_allclose(grown, gain, rtol=1e-12)
 
 
 # Parameters

@@ -37,6 +37,12 @@ def innovations(market: SimulatedMarket, portfolios: int, rng: np.random.Generat
     return whitened
 
 
+@pytest.fixture(scope="module")
+def whitened(markets: list[SimulatedMarket]) -> list[np.ndarray]:
+    rng = np.random.default_rng(1)
+    return [innovations(market, 6, rng) for market in markets]
+
+
 def within(samples: np.ndarray, expected: float, sigmas: float = 4.0) -> bool:
     """Whether the mean of `samples` is within `sigmas` of its own standard errors of `expected`."""
     return bool(
@@ -44,9 +50,8 @@ def within(samples: np.ndarray, expected: float, sigmas: float = 4.0) -> bool:
     )
 
 
-def test_whitened_innovations_have_mean_zero_and_unit_covariance(markets: list[SimulatedMarket]) -> None:
-    rng = np.random.default_rng(1)
-    z = np.concatenate([innovations(market, 6, rng) for market in markets])
+def test_whitened_innovations_have_mean_zero_and_unit_covariance(whitened: list[np.ndarray]) -> None:
+    z = np.concatenate(whitened)
     assert within(z, 0.0)
     for i in range(z.shape[1]):
         for j in range(i + 1):
@@ -56,13 +61,14 @@ def test_whitened_innovations_have_mean_zero_and_unit_covariance(markets: list[S
     assert abs(z[:, 0].var() - 1.0) < 4.0 * np.sqrt(2.0 / len(z)) * 1.2
 
 
-def test_volatility_clusters_and_the_truth_explains_it(markets: list[SimulatedMarket]) -> None:
-    rng = np.random.default_rng(2)
+def test_volatility_clusters_and_the_truth_explains_it(
+    markets: list[SimulatedMarket], whitened: list[np.ndarray]
+) -> None:
     raw, explained = [], []
-    for market in markets:
+    for market, innovation in zip(markets, whitened, strict=True):
         index = np.log1p(market.panel.benchmark_returns[1:]) ** 2
         raw.append(np.corrcoef(index[1:], index[:-1])[0, 1])
-        z = innovations(market, 1, rng)[:, 0] ** 2
+        z = innovation[:, 0] ** 2  # of equal weights, with the market in it
         explained.append(np.corrcoef(z[1:], z[:-1])[0, 1])
     error = 1.0 / np.sqrt(sum(len(market.panel) for market in markets))
     assert np.mean(raw) > 4.0 * error
@@ -157,6 +163,26 @@ def test_news_changes_tails_and_not_variance() -> None:
     assert within(thin**2, 1.0)
     assert within(thin**4, 3.0)
     assert (fat**4).mean() > 6.0
+
+
+def test_exits_are_in_the_covariance_and_in_the_growth_rates() -> None:
+    # Almost nothing moves but exits, so their moments decide: at each rank's own chance, and nearly all of the variance.
+    shocks = Shocks(
+        market=0.0, sector=0.0, style=0.0, specific_largest=0.01, specific_smallest=0.01, news_probability=0.0
+    )
+    firms = Firms(takeover_rate=1.0, delisting_rate=0.5)
+    market = LargeCapMarket(members=200, listed=300, end=dt.date(2008, 10, 31), shocks=shocks, firms=firms).simulate(
+        8, prices=False
+    )
+    path, squares, surprises = market.truth.path, [], []
+    for t in range(len(market.panel) - 1):
+        columns = path.occupant[t]
+        specific = market.truth.covariance(t).specific[columns] / 252.0
+        surprise = path.log_return[t + 1] - market.truth.growth_rates(t)[columns] / 252.0
+        squares.append((surprise**2).sum() / specific.sum())
+        surprises.append(surprise.sum() / np.sqrt(specific.sum()))
+    assert within(np.array(squares), 1.0)
+    assert within(np.array(surprises), 0.0)
 
 
 def innovations_of_names(market: SimulatedMarket) -> np.ndarray:

@@ -5,14 +5,34 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from gammastar.store import Store, ingest, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "sp500"
 
-needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the S&P 500 data is not beside this repository (../shared/data/sp500)")
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of the real data."""
+    if not REAL.is_dir():
+        pytest.skip("the S&P 500 data is not beside this repository (../shared/data/sp500)")
+    return REAL
+
+
+@pytest.fixture(scope="session")
+def real_store(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The real data as a store, with its published index."""
+    into = tmp_path_factory.mktemp("real") / "store"
+    ingest(real, into, mapping=Path(__file__).resolve().parents[2] / "examples" / "datasets" / "sp500.toml")
+    return open_store(into)
 
 
 @functools.cache
@@ -86,10 +106,18 @@ def make_draft(
 
 
 @pytest.fixture
+def make() -> Callable[..., Draft]:
+    return make_draft
+
+
+@pytest.fixture
 def draft() -> Draft:
     return make_draft()
 
 
-def listing(folder: Path) -> dict[str, bytes]:
-    """Return every file below a folder with its content."""
-    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in sorted(folder.rglob("*"))}
+@pytest.fixture
+def listing() -> Callable[[Path], dict[str, bytes]]:
+    """Return every file and folder below a folder, with the files' contents."""
+    return lambda folder: {
+        str(path): path.read_bytes() if path.is_file() else b"" for path in sorted(folder.rglob("*"))
+    }

@@ -177,21 +177,19 @@ def compliance(ran: Ran) -> Compliance:
     A breach is active if the targets released by the decision in force broke the rule on the day they were released; otherwise prices or the
     index moved, and it is passive.
     """
-    released: set[str] = set()
+    broken = set(ran.sessions[0].broken)
     rows: list[tuple[np.datetime64, Reading, str]] = []
     panel, mandate = ran.engine.panel, ran.engine.mandate
-    if ran.sessions[0].decision is not None:
-        released = {reading.rule for reading in ran.sessions[0].decision.readings if reading.breached}
     for k in range(1, len(ran.sessions)):
         session, sigma = ran.sessions[k], ran.covariances[k]
         moment = panel.moment(ran.start + k)
         moment = moment if sigma is None else moment.with_risk(sigma)
         weights = session.weights[:-1]
         for reading in check_weights(mandate, weights, moment, fully_invested=False):
-            verdict = "ok" if not reading.breached else "active" if reading.rule in released else "passive"
+            verdict = "ok" if not reading.breached else "active" if reading.rule in broken else "passive"
             rows.append((moment.session, reading, verdict))
-        if session.decision is not None:
-            released = {reading.rule for reading in session.decision.readings if reading.breached}
+        if session.released:
+            broken = set(session.broken)
     readings = [reading for _, reading, _ in rows]
     return Compliance(
         session=np.array([session for session, _, _ in rows], dtype="datetime64[D]"),

@@ -37,8 +37,8 @@ class Decision:
     fingerprint: str
 
     @classmethod
-    def of(cls, proposal: Proposal) -> Decision:
-        """Return the record of a proposal."""
+    def of(cls, proposal: Proposal, broken: tuple[str, ...]) -> Decision:
+        """Return the record of a proposal; `broken` names the rules that its released targets break."""
         forecast = proposal.forecast
         return cls(
             session=proposal.moment.session,
@@ -48,7 +48,7 @@ class Decision:
             active_share=proposal.active_share,
             names=proposal.names,
             turnover_two_way=proposal.turnover_two_way,
-            broken=tuple(reading.rule for reading in proposal.readings if reading.breached),
+            broken=broken,
             conflict=proposal.conflict,
             prices_bp=proposal.prices,
             fingerprint=proposal.fingerprint,

@@ -78,7 +78,7 @@ def run_backtest(
             progress(t - first, last - first)
     ran = measure.Ran(engine, first, tuple(sessions), tuple(covariances), invested=resume is not None and resume.traded)
     track = replace(_track(ran), baselines=_baselines(mandate, panel, first, last))
-    decisions = tuple(Decision.of(session.decision) for session in sessions if session.decision is not None)
+    decisions = tuple(Decision.of(session.decision, session.broken) for session in sessions if session.decision is not None)
     events = tuple(event for session in sessions for event in session.events)
     return Result(mandate, track, decisions, events, state, time.perf_counter() - began)
 

@@ -48,6 +48,7 @@ class Session:
         cost: money paid.
         events: of the ledger.
         decision: the proposal made, or None.
+        released: whether its targets are traded to (not in a conflict, unless the strategy is generated and has no other).
     """
 
     value_before: float
@@ -57,6 +58,14 @@ class Session:
     cost: float
     events: tuple[Event, ...]
     decision: Proposal | None
+    released: bool = False
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The rules that the released targets break."""
+        if self.decision is None or not self.released:
+            return ()
+        return tuple(reading.rule for reading in self.decision.readings if reading.breached)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +143,8 @@ class Engine:
         value = float(money.sum())
         traded = sum(float(np.abs(fill.quantity * fill.price).sum()) for fill in fills)
         cost = sum(float(fill.cost.sum()) for fill in fills)
-        return state, Session(before, value, money / value, traded, cost, (*events, *fills), decision)
+        released = decision is not None and state.targets is decision.targets
+        return state, Session(before, value, money / value, traded, cost, (*events, *fills), decision, released)
 
     def _corporate_actions(self, positions: Positions, t: int) -> tuple[Event, ...]:
         """Return splits and dividends of session t; with total-return units there are none."""

@@ -4,32 +4,63 @@ from __future__ import annotations
 
 __all__ = ["MandateFile", "read_mandate"]
 
-import difflib
-import re
 import tomllib
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gammastar.core.generating import Diversity, Entropy, GeneratingFunction, GiniSimpson, Market, bet_dial
 from gammastar.errors import MandateError
 from gammastar.mandate import rules as r
+from gammastar.mandate.explain import explain, not_toml, refusal
 from gammastar.mandate.mandate import Mandate
-from gammastar.mandate.strategy import ArithmeticGrowth, Clocks, DataPolicy, EqualGrowth, Generated, Strategy, TradingPolicy, VolatilityCapture
+from gammastar.mandate.strategy import (
+    ArithmeticGrowth,
+    Clocks,
+    DataPolicy,
+    EqualGrowth,
+    Generated,
+    Strategy,
+    TradingPolicy,
+    VolatilityCapture,
+)
 from gammastar.market.calendar import Clock
 from gammastar.risk.statistical import StatisticalFactors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False, description="a fraction: 1% is 0.01")]
-Risk = Annotated[float, Field(ge=0.0, le=0.5, allow_inf_nan=False, description="a fraction a year: 2% is 0.02")]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
+# a description says what is allowed, as messages quote it
+Fraction = Annotated[
+    float, Field(ge=0.0, le=1.0, allow_inf_nan=False, description="a fraction from 0 to 1: 1% is 0.01")
+]
+Risk = Annotated[
+    float, Field(ge=0.0, le=0.5, allow_inf_nan=False, description="a fraction a year from 0 to 0.5: 2% is 0.02")
+]
+Traded = Annotated[
+    float,
+    Field(
+        ge=0.0, le=2.0, allow_inf_nan=False, description="a fraction from 0 to 2, two-way: all sold and all bought is 2"
+    ),
+]
+Deviations = Annotated[float, Field(ge=0.0, le=5.0, allow_inf_nan=False, description="0 to 5 standard deviations")]
+Multiple = Annotated[
+    float, Field(ge=0.0, le=100.0, allow_inf_nan=False, description="0 to 100 times the benchmark weight")
+]
+BasisPoints = Annotated[
+    float, Field(ge=0.0, le=1000.0, allow_inf_nan=False, description="0 to 1000 basis points: 0.05% is 5")
+]
+Sessions = Annotated[float, Field(gt=0.0, allow_inf_nan=False, description="a number of sessions above 0")]
+Years = Annotated[float, Field(gt=0.0, allow_inf_nan=False, description="a number of years above 0")]
+Money = Annotated[float, Field(gt=0.0, allow_inf_nan=False, description="an amount above 0")]
+Count = Annotated[int, Field(ge=2, description="a whole number of sessions, 2 or more")]
+Text = Annotated[str, Field(min_length=1, max_length=200, description="1 to 200 characters in quotes")]
+Ticks = Annotated[Clock, Field(strict=False)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    # strict: true is no number and "5" is none either
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_strip_whitespace=True)
 
 
 class GrowthEntry(_Model):
@@ -43,7 +74,7 @@ class VolatilityCaptureEntry(_Model):
 
     kind: Literal["volatility_capture"]
     growth: GrowthEntry = GrowthEntry()
-    holding_period_years: Positive = 1.0
+    holding_period_years: Years = 1.0
 
     def build(self) -> Strategy:
         """Return the strategy."""
@@ -56,16 +87,36 @@ class GeneratedEntry(_Model):
 
     kind: Literal["generated"]
     function: Literal["market", "diversity", "entropy", "gini_simpson", "equal"]
-    p: Annotated[float, Field(ge=-5.0, le=5.0)] | None = None
-    shift: Annotated[float, Field(ge=0.0)] | None = None
-    bet: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0
+    p: (
+        Annotated[
+            float, Field(ge=-5.0, le=5.0, allow_inf_nan=False, description="-5 to 5: 0 is equal weight, 1 the market")
+        ]
+        | None
+    ) = None
+    shift: Annotated[float, Field(ge=0.0, allow_inf_nan=False, description="0 or more")] | None = None
+    bet: Annotated[
+        float,
+        Field(ge=0.0, le=10.0, allow_inf_nan=False, description="0 to 10: 1 is the whole active bet, 0.5 half of it"),
+    ] = 1.0
 
     @model_validator(mode="after")
     def _parameters_belong(self) -> GeneratedEntry:
-        if (self.p is not None) != (self.function == "diversity"):
-            raise ValueError("`p` belongs to function = \"diversity\", which needs it (0 is equal weight, 1 the market)")
-        if self.shift is not None and self.function != "entropy":
-            raise ValueError("`shift` belongs to function = \"entropy\"")
+        if self.p is None and self.function == "diversity":
+            raise refusal(
+                'this key is needed with function = "diversity"',
+                key="p",
+                allowed="-5 to 5: 0 is equal weight, 1 the market",
+                advice="add it",
+            )
+        for key, home in (("p", "diversity"), ("shift", "entropy")):
+            value = getattr(self, key)
+            if value is not None and self.function != home:
+                raise refusal(
+                    f'this key belongs to function = "{home}"',
+                    key=key,
+                    got=value,
+                    advice=f'remove it, or write function = "{home}"',
+                )
         return self
 
     def build(self) -> Strategy:
@@ -84,10 +135,10 @@ class RiskEntry(_Model):
     """`[risk]`: the statistical factor model. Half-lives and windows are in sessions."""
 
     kind: Literal["statistical_factors"] = "statistical_factors"
-    factors: Annotated[int, Field(ge=1, le=60)] = 20
-    volatility_half_life: Positive = 42.0
-    correlation_half_life: Positive = 252.0
-    window: Annotated[int, Field(ge=2)] = 756
+    factors: Annotated[int, Field(ge=1, le=60, description="a whole number from 1 to 60")] = 20
+    volatility_half_life: Sessions = 42.0
+    correlation_half_life: Sessions = 252.0
+    window: Count = 756
     correlation_shrinkage: Fraction = 0.0
     volatility_shrinkage: Fraction = 0.0
 
@@ -99,7 +150,7 @@ class RiskLimit(_Model):
 
 
 class FractionLimit(_Model):
-    """A limit on weight."""
+    """A limit on weight, or on the distance of forecast beta from one."""
 
     limit: Fraction
 
@@ -116,27 +167,32 @@ class WeightEntry(_Model):
     minimum: Fraction | None = None
     maximum: Fraction | None = None
     plus: Fraction | None = None
-    multiple: Annotated[float, Field(ge=0.0, le=100.0)] | None = None
+    multiple: Multiple | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> WeightEntry:
         if (self.minimum, self.maximum, self.plus, self.multiple) == (None,) * 4:
-            raise ValueError("give at least one of minimum, maximum, plus, multiple")
+            raise refusal(
+                "the rule has no bound",
+                key="maximum",
+                allowed="at least one of minimum, maximum, plus, multiple",
+                advice="add one, or remove the rule",
+            )
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError("minimum is above maximum")
+            raise refusal(
+                "the minimum is above the maximum",
+                key="minimum",
+                got=self.minimum,
+                allowed=f"at most the maximum, {self.maximum:g}",
+                advice="lower it",
+            )
         return self
-
-
-class BetaEntry(_Model):
-    """A limit on the distance of forecast beta from one."""
-
-    limit: Fraction
 
 
 class SizeLimit(_Model):
     """A limit in standard deviations of the characteristic."""
 
-    limit: Annotated[float, Field(ge=0.0, le=5.0, allow_inf_nan=False)]
+    limit: Deviations
 
 
 class ExposureEntry(_Model):
@@ -156,7 +212,7 @@ class ExclusionEntry(_Model):
 class TurnoverEntry(_Model):
     """A limit on the two-way turnover of one rebalance."""
 
-    limit: Annotated[float, Field(ge=0.0, le=2.0, allow_inf_nan=False, description="a fraction: all sold and all bought is 2")]
+    limit: Traded
 
 
 class RulesEntry(_Model):
@@ -166,29 +222,35 @@ class RulesEntry(_Model):
     active_weight: FractionLimit | None = None
     weight: WeightEntry | None = None
     sector: SectorEntry | None = None
-    beta: BetaEntry | None = None
+    beta: FractionLimit | None = None
     exposure: ExposureEntry | None = None
-    exclude: tuple[ExclusionEntry, ...] = ()
+    exclude: Annotated[tuple[ExclusionEntry, ...], Field(strict=False)] = ()
     turnover: TurnoverEntry | None = None
 
     @model_validator(mode="after")
     def _each_asset_once(self) -> RulesEntry:
         assets = [item.asset for item in self.exclude]
-        if len(set(assets)) != len(assets):
-            raise ValueError("an asset is excluded twice")
+        for at, asset in enumerate(assets):
+            if asset in assets[:at]:
+                raise refusal(
+                    "the asset is excluded twice", key=f"exclude.{at}.asset", got=asset, advice="remove one of the two"
+                )
         return self
 
     def build(self) -> tuple[r.Rule, ...]:
         """Return the rules, in the order of the table of rules."""
+        excluded = sorted((r.Exclusion(**item.model_dump()) for item in self.exclude), key=lambda item: item.asset)
         found: list[r.Rule | None] = [
-            self.tracking_error and r.TrackingError(self.tracking_error.limit),
-            self.active_weight and r.ActiveWeight(self.active_weight.limit),
-            self.weight and r.WeightBounds(**self.weight.model_dump()),
-            self.sector and r.SectorActive(self.sector.limit, tuple(sorted(self.sector.limits.items()))),
-            self.beta and r.Beta(self.beta.limit),
-            self.exposure and r.Exposure(self.exposure.size.limit),
-            r.Exclude(tuple(r.Exclusion(**item.model_dump()) for item in self.exclude)) if self.exclude else None,
-            self.turnover and r.Turnover(self.turnover.limit),
+            None if self.tracking_error is None else r.TrackingError(self.tracking_error.limit),
+            None if self.active_weight is None else r.ActiveWeight(self.active_weight.limit),
+            None if self.weight is None else r.WeightBounds(**self.weight.model_dump()),
+            None
+            if self.sector is None
+            else r.SectorActive(self.sector.limit, tuple(sorted(self.sector.limits.items()))),
+            None if self.beta is None else r.Beta(self.beta.limit),
+            None if self.exposure is None else r.Exposure(self.exposure.size.limit),
+            r.Exclude(tuple(excluded)) if excluded else None,
+            None if self.turnover is None else r.Turnover(self.turnover.limit),
         ]
         return tuple(rule for rule in found if rule is not None)
 
@@ -196,30 +258,36 @@ class RulesEntry(_Model):
 class ClocksEntry(_Model):
     """`[clocks]`: when to decide and when to trade."""
 
-    reoptimise: Clock = Clock.MONTHLY
-    rebalance: Clock = Clock.WEEKLY
-    lag: Annotated[int, Field(ge=0, le=20)] = 1
+    reoptimise: Ticks = Clock.MONTHLY
+    rebalance: Ticks = Clock.WEEKLY
+    lag: Annotated[int, Field(ge=0, le=20, description="a whole number of sessions from 0 to 20")] = 1
 
 
 class TradingEntry(_Model):
     """`[trading]`: costs and the no-trade band in basis points, whole shares, money at the start."""
 
-    cost_bp: Annotated[float, Field(ge=0.0, le=1000.0)] = 0.0
-    band_bp: Annotated[float, Field(ge=0.0, le=1000.0)] = 0.0
+    cost_bp: BasisPoints = 0.0
+    band_bp: BasisPoints = 0.0
     whole_shares: bool = False
-    capital: Positive = 100_000_000.0
+    capital: Money = 100_000_000.0
 
 
 class DataEntry(_Model):
     """`[data]`: the shortest history that may be bet on."""
 
-    minimum_observations: Annotated[int, Field(ge=2)] = 126
-    observation_window: Annotated[int, Field(ge=2)] = 252
+    minimum_observations: Count = 126
+    observation_window: Count = 252
 
     @model_validator(mode="after")
     def _fits(self) -> DataEntry:
         if self.minimum_observations > self.observation_window:
-            raise ValueError("minimum_observations is above observation_window: every name would be neutral for ever")
+            raise refusal(
+                "more returns are asked for than sessions are looked at: no name could ever be bet on",
+                key="minimum_observations",
+                got=self.minimum_observations,
+                allowed=f"at most observation_window, {self.observation_window}",
+                advice="lower it",
+            )
         return self
 
 
@@ -234,6 +302,26 @@ class MandateFile(_Model):
     clocks: ClocksEntry = ClocksEntry()
     trading: TradingEntry = TradingEntry()
     data: DataEntry = DataEntry()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> MandateFile:
+        if self.clocks.lag == 0 and isinstance(self.strategy, VolatilityCaptureEntry):
+            raise refusal(
+                "volatility capture estimates risk at a close and cannot trade at that same close",
+                key="clocks.lag",
+                got=0,
+                allowed="1 or more; 0 for generated strategies, which need no estimate",
+                advice="write lag = 1",
+            )
+        if self.risk.window < self.data.minimum_observations:
+            raise refusal(
+                "the risk model looks at fewer sessions than a name needs returns",
+                key="risk.window",
+                got=self.risk.window,
+                allowed=f"at least data.minimum_observations, {self.data.minimum_observations}",
+                advice="raise it",
+            )
+        return self
 
     def build(self) -> Mandate:
         """Return the mandate."""
@@ -264,77 +352,24 @@ def read_mandate(path: Path) -> Mandate:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise MandateError(str(path), "the file is not UTF-8 text", got=f"byte {error.start}", advice="save it as UTF-8") from error
+        raise MandateError(
+            str(path),
+            "the file is not UTF-8 text",
+            got=f"byte {error.object[error.start]:#04x} at {error.start}",
+            advice="save it as UTF-8",
+        ) from error
     except OSError as error:
-        raise MandateError(str(path), f"the file cannot be read ({error.strerror})", advice="gammastar init writes a commented template") from error
+        advice = (
+            "name the mandate.toml in it"
+            if path.is_dir()
+            else "name a mandate.toml; gammastar init writes a commented template"
+        )
+        raise MandateError(str(path), f"the file cannot be read ({error.strerror})", advice=advice) from error
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise MandateError(str(path), f"this is not TOML: {error}", advice="mend the line named") from error
+        raise not_toml(path, text, error) from error
     try:
         return MandateFile.model_validate(data).build()
     except ValidationError as error:
-        raise _explain(path, text, data, error) from error
-    except ValueError as error:
-        raise MandateError(str(path), str(error)) from error
-
-
-def _explain(path: Path, text: str, data: dict[str, Any], error: ValidationError) -> MandateError:
-    """Return the first problem of a mandate in five parts."""
-    first = error.errors()[0]
-    keys = [str(key) for key in first["loc"] if key not in {"volatility_capture", "generated"}]
-    dotted = ".".join(keys) or "the mandate"
-    where = f"{path}, {_line(text, keys)}{dotted}"
-    got = first.get("input")
-    shown = got if isinstance(got, (str, int, float, bool)) else None
-    match first["type"]:
-        case "extra_forbidden":
-            allowed = _siblings(data, tuple(str(key) for key in first["loc"]))
-            close = difflib.get_close_matches(keys[-1], allowed, n=1, cutoff=0.5)
-            return MandateError(where, "there is no such key", got=keys[-1], allowed=", ".join(allowed),
-                                advice=f"did you mean {close[0]!r}?" if close else "remove it or choose one of the keys allowed")
-        case "missing":
-            return MandateError(where, "this key is needed", advice="add it; gammastar init writes a commented template")
-        case "union_tag_invalid" | "union_tag_not_found":
-            return MandateError(where, "the strategy needs a kind", got=_tag(data), allowed="volatility_capture, generated")
-        case "less_than_equal" | "greater_than_equal" | "greater_than" | "less_than" | "finite_number":
-            return MandateError(where, "the number is out of range", got=shown, allowed=first["msg"].removeprefix("Input should be "),
-                                advice="limits are fractions: 5% is 0.05; only keys that end in _bp are in basis points")
-        case _:
-            return MandateError(where, first["msg"].removeprefix("Value error, "), got=shown)
-
-
-def _tag(data: dict[str, Any]) -> str:
-    strategy = data.get("strategy")
-    return str(strategy.get("kind", "none")) if isinstance(strategy, dict) else str(strategy)
-
-
-def _siblings(data: dict[str, Any], loc: tuple[str, ...]) -> list[str]:
-    """Return the keys allowed beside the unknown key at `loc`."""
-    model: Any = MandateFile
-    for key in loc[:-1]:
-        if key in {"volatility_capture", "generated"}:
-            model = VolatilityCaptureEntry if key == "volatility_capture" else GeneratedEntry
-        elif not key.isdigit() and key != "strategy":
-            annotation = model.model_fields[key].annotation
-            options = [annotation, *getattr(annotation, "__args__", ())]
-            model = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), model)
-    return sorted(model.model_fields)
-
-
-def _line(text: str, keys: list[str]) -> str:
-    """Return ``"line N, "`` for the key where it can be found: the deepest table header of the path first, the key below it."""
-    lines = text.splitlines()
-    start = 0
-    for depth in range(len(keys) - 1, 0, -1):
-        header = re.compile(r"^\s*\[\[?\s*" + re.escape(".".join(keys[:depth])) + r"\s*\]")
-        found = [number for number, line in enumerate(lines) if header.match(line)]
-        if found:
-            start = found[0]
-            break
-    for key in reversed(keys):
-        pattern = re.compile(r"(^|[{,\s\.\[])" + re.escape(key) + r"\s*(=|\.|\])")
-        for number in range(start, len(lines)):
-            if pattern.search(lines[number].split("#")[0]):
-                return f"line {number + 1}, "
-    return ""
+        raise explain(path, text, MandateFile, error) from error

@@ -179,17 +179,38 @@ class _Run:
         self.seen |= observed
         self.missing_run = np.where(observed, 0, self.missing_run + 1)
         self.away = np.where(weight > 0.0, 0, self.away + 1)
-        missing = ~known
         returns = np.where(known, row, 0.0)
-        anchored = known.copy()
-        self._by_sector(returns, missing, _Weighted(weight, observed, sectors))
-        self._by_last_price(returns, missing, anchored)
+        missing, anchored = ~known, known.copy()
         self._by_period(t, returns, missing, anchored, observed)
+        self._by_last_price(returns, missing, anchored)
+        self._by_sector(returns, missing, _Weighted(weight, observed, sectors))
         self.filling.given += int(np.count_nonzero(known & estimated))
         self.returns[t], self.observed[t] = returns, observed
         self.since_known = np.where(anchored, 1.0, self.since_known * (1.0 + returns))
         self._open_period(t, returns, observed)
         self._settle(t, _drift(weight, returns))
+
+    def _by_period(self, t: int, returns: ndarray, missing: ndarray, anchored: ndarray, observed: ndarray) -> None:
+        """Let the period that ends at t compound to its known return; names it fills are then missing no more."""
+        opened = self.periods.get(t)
+        if opened is None:
+            return
+        forward = self.snapshots.forward[opened]
+        told = np.isfinite(forward)
+        at = missing & told
+        returns[at] = (1.0 + forward[at]) / self.period[at] - 1.0
+        anchored |= at
+        missing &= ~at
+        self.filling.month_end += int(np.count_nonzero(at))
+        self.filling.uncorrected += int(np.count_nonzero(told & observed & self.gaps))
+
+    def _by_last_price(self, returns: ndarray, missing: ndarray, anchored: ndarray) -> None:
+        """Take names without a return for five sessions running back to their last known value; they are then missing no more."""
+        at = missing & self.seen & (self.missing_run == PATIENCE)
+        returns[at] = 1.0 / self.since_known[at] - 1.0
+        anchored |= at
+        missing &= ~at
+        self.filling.last_price += int(np.count_nonzero(at))
 
     def _by_sector(self, returns: ndarray, missing: ndarray, weighted: _Weighted) -> None:
         """Fill with the sector's return, or the market's where nothing of the sector is observed."""
@@ -204,26 +225,6 @@ class _Run:
         returns[wanted] = np.where(found, of_sector, market)
         self.filling.sector += int(np.count_nonzero(found))
         self.filling.market += int(np.count_nonzero(~found))
-
-    def _by_last_price(self, returns: ndarray, missing: ndarray, anchored: ndarray) -> None:
-        """Take names without a return for five sessions running back to their last known value."""
-        at = missing & self.seen & (self.missing_run == PATIENCE)
-        returns[at] = 1.0 / self.since_known[at] - 1.0
-        anchored |= at
-        self.filling.last_price += int(np.count_nonzero(at))
-
-    def _by_period(self, t: int, returns: ndarray, missing: ndarray, anchored: ndarray, observed: ndarray) -> None:
-        """Let the period that ends at t compound to its known return."""
-        opened = self.periods.get(t)
-        if opened is None:
-            return
-        forward = self.snapshots.forward[opened]
-        told = np.isfinite(forward)
-        at = missing & told
-        returns[at] = (1.0 + forward[at]) / self.period[at] - 1.0
-        anchored |= at
-        self.filling.month_end += int(np.count_nonzero(at))
-        self.filling.uncorrected += int(np.count_nonzero(told & observed & self.gaps))
 
     def _open_period(self, t: int, returns: ndarray, observed: ndarray) -> None:
         """Remember the period's gross return and gaps, or begin a new period at a snapshot."""

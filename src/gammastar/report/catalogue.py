@@ -253,7 +253,7 @@ def present(value: Value, unit: Unit, *, signed: bool = False) -> str:
         return value
     factor, decimals, suffix = unit.value
     if decimals < 0:
-        return f"{value:.1e}".replace("-", "\u2212")
+        return "0" if value == 0.0 else f"{value:.1e}".replace("-", "\u2212")
     number = f"{value * factor:+,.{decimals}f}" if signed else f"{value * factor:,.{decimals}f}"
     if float(number.replace(",", "")) == 0.0:
         number = number.lstrip("+-")  # no sign on what rounds to zero

@@ -21,6 +21,7 @@ from gammastar.core import measures
 from gammastar.market.calendar import Frequency
 from gammastar.report.figure_style import (
     PALETTE,
+    Axis,
     Line,
     blank,
     dates,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from gammastar.market.track import Track
 
-NAMES: Final = 12
+NAMES: Final = 10
 """Most overweights, and most underweights, shown."""
 
 
@@ -50,7 +51,7 @@ def figure_tracking_error(track: Track) -> go.Figure:
     for window, colour in zip(windows, (PALETTE.fifth, PALETTE.portfolio), strict=True):
         rolling = measures.rolling_tracking_error(track.portfolio, track.benchmark, year, window=window)
         if len(rolling):
-            label = f"Realised, {window} {'sessions' if year > 12 else 'months'}"
+            label = f"{window} {'sessions' if year > 12 else 'months'}"
             lines.append(
                 Line(
                     label,
@@ -61,17 +62,21 @@ def figure_tracking_error(track: Track) -> go.Figure:
                 )
             )
     if track.forecast is not None:
-        lines.append(
-            Line(
-                "Forecast",
-                track.sessions,
-                100.0 * track.forecast.tracking_error,
-                PALETTE.allocation,
-                dash="solid",
-                width=1.4,
+        active = track.forecast.tracking_error > measures.ROUNDING  # there is none to show before the initial purchase
+        active = active if bool(active.any()) else np.ones(len(track), dtype=bool)
+        if len(track):
+            lines.append(
+                Line(
+                    "Forecast",
+                    track.sessions[active],
+                    100.0 * track.forecast.tracking_error[active],
+                    PALETTE.allocation,
+                    width=1.4,
+                )
             )
-        )
-    return line_figure("Tracking error, forecast and realised", "Standard deviation of active returns, % a year", lines)
+    return line_figure(
+        "Tracking error, forecast and realised", "Forecast in force, and realised over rolling windows, % a year", lines
+    )
 
 
 def figure_captured_volatility(track: Track) -> go.Figure:
@@ -111,9 +116,8 @@ def figure_size_tilt(track: Track) -> go.Figure:
         "Size tilt",
         "Active exposure to standardised log benchmark weight, standard deviations",
         [line],
-        suffix="",
-        decimals=3,
-        height=230,
+        Axis("", 3),
+        height=206,
     )
 
 
@@ -130,10 +134,8 @@ def figure_diversity(track: Track) -> go.Figure:
         "Market diversity",
         "Effective number of names in the benchmark",
         lines,
-        suffix="",
-        decimals=0,
-        zero=False,
-        height=250,
+        Axis("", 0, zero=False),
+        height=232,
     )
 
 
@@ -153,7 +155,7 @@ def figure_sector_tilts(track: Track) -> go.Figure:
     figure = blank(
         "Sector tilts",
         "Active weight at month ends, % of the portfolio; the last one at the right",
-        height=78 + 22 * max(len(shown), 2),
+        height=74 + 20 * max(len(shown), 2),
         left=158,
         right=128,
     )
@@ -201,7 +203,9 @@ def figure_active_weights(track: Track) -> go.Figure:
     subtitle += (
         " &nbsp; and volatility relative to the benchmark, % a year" if holdings.relative_volatility is not None else ""
     )
-    figure = blank("Largest over- and underweights", subtitle, height=92 + 15 * max(len(chosen), 2), left=84, right=20)
+    figure = blank(
+        "Largest over- and underweights", subtitle, height=84 + 27 * max(len(chosen), 4) // 2, left=84, right=20
+    )
     colours = [PALETTE.captured_volatility if active[k] > 0.0 else PALETTE.allocation for k in chosen]
     figure.add_trace(
         go.Bar(x=active[chosen].astype(np.float32), y=rows, orientation="h", marker={"color": colours}, customdata=labels, hovertemplate="%{customdata}: %{x:.2f}%<extra>Active weight</extra>")

@@ -5,9 +5,9 @@ from __future__ import annotations
 __all__ = [
     "PALETTE",
     "WIDTH",
+    "Axis",
     "Line",
     "Palette",
-    "axis_bounds",
     "blank",
     "dates",
     "end_labels",
@@ -18,11 +18,12 @@ __all__ = [
     "running",
     "signed",
     "thin",
+    "time_axis",
     "times",
 ]
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -51,6 +52,8 @@ FLAT: Final = 1e-8
 _FONT: Final = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 _RIGHT: Final = 158
 _LABEL_HEIGHT: Final = 14.0
+_CHARACTER: Final = 6.0
+_LONGEST: Final = 28
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,42 @@ def thin(values: Float[ndarray, " t"], points: int = POINTS) -> Int[ndarray, " k
         kept.add(int(start + np.argmin(values[start:stop])))
         kept.add(int(start + np.argmax(values[start:stop])))
     return np.array(sorted(kept))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The axis of values of a line figure.
+
+    Args:
+        suffix: its unit.
+        decimals: of values in labels.
+        log: whether it is logarithmic.
+        zero: whether zero belongs to it.
+    """
+
+    suffix: str = "%"
+    decimals: int = 2
+    log: bool = field(default=False, kw_only=True)
+    zero: bool = field(default=True, kw_only=True)
+
+    def bounds(self, lines: Sequence[Line]) -> tuple[float, float]:
+        """Return ends of the axis that show the lines, and zero where it belongs; logarithms to base 10 on a log axis."""
+        low = min(float(line.values.min()) for line in lines)
+        high = max(float(line.values.max()) for line in lines)
+        if self.log:
+            low, high = float(np.log10(low)), float(np.log10(high))
+        elif self.zero:
+            low, high = min(low, 0.0), max(high, 0.0)
+        if high - low <= FLAT:  # a line that only rounding moves is drawn flat
+            return low - 0.5, high + 0.5
+        room, touches = 0.05 * (high - low), self.zero and not self.log
+        return low - (0.0 if touches and low == 0.0 else room), high + (0.0 if touches and high == 0.0 else room)
+
+    def label(self, line: Line) -> tuple[float, str, str]:
+        """Return the label at the end of a line: its height on the axis, its text, its colour."""
+        value = float(line.values[-1])
+        text = f"{escape(_short(line.name))}  {signed(value, self.decimals, plus=False)}{self.suffix}"
+        return (float(np.log10(value)) if self.log else value), text, line.colour
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +203,7 @@ def key(*entries: tuple[str, str]) -> str:
     return "   ".join(f'<span style="color:{colour}">\u25a0</span> {escape(name)}' for name, colour in entries)
 
 
-def blank(title: str, subtitle: str, *, height: int = 290, right: int = _RIGHT, left: int = 58) -> go.Figure:
+def blank(title: str, subtitle: str, *, height: int = 262, right: int = _RIGHT, left: int = 58) -> go.Figure:
     """Return an empty figure in the house style: title and unit at the top left, no frame, no legend."""
     axis = {
         "gridcolor": PALETTE.grid,
@@ -180,10 +219,10 @@ def blank(title: str, subtitle: str, *, height: int = 290, right: int = _RIGHT, 
     figure.update_layout(
         width=WIDTH,
         height=height,
-        margin={"l": left, "r": right, "t": 58, "b": 30},
+        margin={"l": left, "r": right, "t": 54, "b": 30},
         title={
             "text": f"<b>{escape(title)}</b><br><span style='font-size:11.5px;color:{PALETTE.muted}'>{subtitle}</span>",
-            "x": 0.0, "xref": "container", "xanchor": "left", "y": 1.0, "yref": "container", "yanchor": "top", "pad": {"t": 8, "l": 0},
+            "x": 0.0, "xref": "container", "xanchor": "left", "y": 1.0, "yref": "container", "yanchor": "top", "pad": {"t": 15, "l": 0},
             "font": {"size": 14, "color": PALETTE.ink},
         },
         font={"family": _FONT, "size": 11.5, "color": PALETTE.ink},
@@ -194,35 +233,15 @@ def blank(title: str, subtitle: str, *, height: int = 290, right: int = _RIGHT, 
         bargap=0.35,
     )  # fmt: skip
     figure.update_xaxes(axis | {"showgrid": False, "showline": True, "ticks": "outside", "ticklen": 4})
-    figure.update_yaxes(axis | {"showgrid": True, "showline": False, "ticks": ""})
+    figure.update_yaxes(axis | {"showgrid": True, "showline": False, "ticks": "", "ticklabelstandoff": 5})
     return figure
 
 
-def axis_bounds(lines: Sequence[Line], *, log: bool = False, zero: bool = True) -> tuple[float, float]:
-    """Return the ends of an axis that shows the lines, and zero where it belongs to it; logarithms to base 10 on a log axis."""
-    low = min(float(line.values.min()) for line in lines)
-    high = max(float(line.values.max()) for line in lines)
-    if log:
-        low, high = float(np.log10(low)), float(np.log10(high))
-    elif zero:
-        low, high = min(low, 0.0), max(high, 0.0)
-    if high - low <= FLAT:  # a line that only rounding moves is drawn flat
-        return low - 0.5, high + 0.5
-    room = 0.05 * (high - low)
-    touches = zero and not log
-    return low - (0.0 if touches and low == 0.0 else room), high + (0.0 if touches and high == 0.0 else room)
+_PLAIN: Final = Axis()
 
 
 def line_figure(
-    title: str,
-    subtitle: str,
-    lines: Sequence[Line],
-    *,
-    suffix: str = "%",
-    decimals: int = 2,
-    log: bool = False,
-    zero: bool = True,
-    height: int = 290,
+    title: str, subtitle: str, lines: Sequence[Line], axis: Axis = _PLAIN, *, height: int = 262
 ) -> go.Figure:
     """Return lines over time, each named at its right end.
 
@@ -230,38 +249,36 @@ def line_figure(
         title: what is shown.
         subtitle: in which unit.
         lines: what to draw, the last on top.
-        suffix: unit on the axis.
-        decimals: of values in labels.
-        log: whether the axis is logarithmic.
-        zero: whether zero belongs to the axis.
+        axis: of their values.
         height: pixels.
     """
     figure = blank(title, subtitle, height=height)
-    low, high = axis_bounds(lines, log=log, zero=zero)
+    bounds = axis.bounds(lines)
     for line in lines:
-        figure.add_trace(line.trace(suffix, decimals))
-    figure.update_yaxes(range=[low, high], ticksuffix=suffix, nticks=7)
-    if log:
-        ticks = [step * 10.0**power for power in range(-3, 5) for step in (1, 2, 3, 5)]
-        figure.update_yaxes(
-            type="log", tickmode="array", tickvals=ticks, ticktext=[f"{tick:g}{suffix}" for tick in ticks]
-        )
-    first, last = min(line.sessions[0] for line in lines), max(line.sessions[-1] for line in lines)
-    figure.update_xaxes(range=dates(np.array([first, last if last > first else last + 1])))
-    ends = [(np.log10(line.values[-1]) if log else line.values[-1], line) for line in lines]
-    end_labels(
-        figure,
-        [
-            (
-                float(at),
-                f"{escape(line.name)} {signed(float(line.values[-1]), decimals, plus=False)}{suffix}",
-                line.colour,
-            )
-            for at, line in ends
-        ],
-        (low, high),
-    )
+        figure.add_trace(line.trace(axis.suffix, axis.decimals))
+    figure.update_yaxes(range=bounds, ticksuffix=axis.suffix, nticks=7)
+    if axis.log:
+        ticks = [step * 10.0**power for power in range(-3, 5) for step in (1, 1.5, 2, 3, 4, 5, 7)]
+        words = [f"{tick:g}{axis.suffix}" for tick in ticks]
+        figure.update_yaxes(type="log", tickmode="array", tickvals=ticks, ticktext=words)
+    time_axis(figure, min(line.sessions[0] for line in lines), max(line.sessions[-1] for line in lines))
+    end_labels(figure, [axis.label(line) for line in lines], bounds)
     return figure
+
+
+def time_axis(figure: go.Figure, first: np.datetime64, last: np.datetime64) -> None:
+    """Make the horizontal axis run from `first` to `last`, with years, months or days on it, never hours."""
+    day = np.timedelta64(1, "D")
+    days = max(int((last - first) / day), 1)
+    figure.update_xaxes(range=[str(first), str(first + days * day)])
+    if days < 3 * 365:
+        figure.update_xaxes(tickformat="%b %Y" if days > 120 else "%d %b %Y", nticks=6)
+    if days < 10:
+        figure.update_xaxes(dtick=86_400_000 * (1 + days // 5))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}\u2026"
 
 
 def signed(value: float, decimals: int, *, plus: bool = True) -> str:
@@ -282,6 +299,8 @@ def end_labels(
         axis: its name.
     """
     layout: Any = figure.layout
+    longest = max(len(html.unescape(part)) for _, text, _ in labels for part in text.split("<br>"))
+    layout.margin.r = max(layout.margin.r, round(_CHARACTER * longest) + 12)
     domain = figure.layout["yaxis" + axis[1:]].domain or (0.0, 1.0)
     pixels = (layout.height - layout.margin.t - layout.margin.b) * (domain[1] - domain[0])
     order = sorted(range(len(labels)), key=lambda k: labels[k][0])

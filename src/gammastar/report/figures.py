@@ -62,7 +62,7 @@ class Picture:
     """A figure of the tear sheet.
 
     Args:
-        name: short and unique; the figure's id on the page.
+        name: short; the figure's id on the page.
         section: heading it stands under.
         build: its builder.
         shows: whether a track has what it needs.
@@ -86,9 +86,16 @@ PICTURES: Final = (
         "relative-return",
         "Return",
         figure_relative_return,
-        lambda _: True,
+        lambda track: track.attribution is not None,
         "Captured volatility, allocation and cost add up to the relative return at every session. Captured volatility is what holding more volatile names "
         "and trading back to target earned; allocation is the rest of the bet, and can go either way.",
+    ),
+    Picture(
+        "relative-return",
+        "Return",
+        figure_relative_return,
+        lambda track: track.attribution is None,
+        "The record holds no attribution, so that nothing is said here of where the difference came from.",
     ),
     Picture("wealth", "Return", figure_wealth, lambda _: True, "Equal distances are equal percentages."),
     Picture(
@@ -153,7 +160,7 @@ PICTURES: Final = (
         "Holdings",
         figure_active_weights,
         _tilted,
-        "A strategy that captures volatility overweights names with high relative volatility, at the right of the dots.",
+        "A strategy that captures volatility overweights names with high relative volatility: blue dots to the right, orange ones to the left.",
     ),
     Picture(
         "diversity",

@@ -30,12 +30,12 @@ def tables(statistics: Statistics) -> str:
         blocks.append(
             _block(
                 "Compliance by rule",
-                "The entry with the least headroom of each rule, in the rule's own unit.",
+                "The entry with the least headroom of each rule, in the rule's own unit; number of checks, of passive and of active breaches.",
                 *_rules(statistics.rules),
             )
         )
     joined = "\n".join(blocks)
-    return f'<section class="block">\n{joined}\n</section>\n<section class="block">\n{_definitions(statistics)}\n</section>'
+    return f'<section class="block tables">\n{joined}\n</section>\n<section class="block tables">\n{_definitions(statistics)}\n</section>'
 
 
 def _block(heading: str, note: str, head: str, rows: Iterable[str]) -> str:
@@ -57,8 +57,10 @@ def _row(first: str, *cells: str) -> str:
 
 
 def _sub_periods(spans: tuple[SubPeriod, ...]) -> tuple[str, list[str]]:
-    head = _head("", *(f"{span.label}: {span.first} to {span.last}" for span in spans))
+    head = _head("", *(span.label for span in spans))
     measures = (
+        ("From the close of", "first", Unit.DATE),
+        ("To the close of", "last", Unit.DATE),
         ("Sessions", "periods", Unit.COUNT),
         ("Portfolio return", "portfolio_return", Unit.PERCENT),
         ("Benchmark return", "benchmark_return", Unit.PERCENT),
@@ -109,12 +111,10 @@ def _years(years: tuple[CalendarYear, ...]) -> tuple[str, list[str]]:
 
 
 def _rules(rules: tuple[RuleSummary, ...]) -> tuple[str, list[str]]:
-    head = _head(
-        "Rule", "Limit", "Worst value", "Headroom", "Where", "On", "Checks", "Passive breaches", "Active breaches"
-    )
+    head = _head("Rule", "Limit", "Worst value", "Headroom", "Where", "On", "Checks", "Passive", "Active")
     rows = []
     for rule in rules:
-        numbers = [f"{value:.4g}".replace("-", "\u2212") for value in (rule.limit, rule.worst, rule.headroom)]
+        numbers = [f"{value + 0.0:.4g}".replace("-", "\u2212") for value in (rule.limit, rule.worst, rule.headroom)]
         row = _row(
             rule.rule, *numbers, rule.where, rule.session, f"{rule.checks:,}", f"{rule.passive:,}", f"{rule.active:,}"
         )

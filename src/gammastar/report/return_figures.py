@@ -21,8 +21,8 @@ from gammastar.core import measures
 from gammastar.report.catalogue import Unit, present
 from gammastar.report.figure_style import (
     PALETTE,
+    Axis,
     Line,
-    axis_bounds,
     blank,
     dates,
     end_labels,
@@ -31,6 +31,7 @@ from gammastar.report.figure_style import (
     line_figure,
     running,
     signed,
+    time_axis,
     times,
 )
 from gammastar.report.spans import calendar_years
@@ -60,7 +61,8 @@ def figure_relative_return(track: Track) -> go.Figure:
     if track.attribution is not None:
         lines = [Line(label, when, running(getattr(track.attribution, part)), colour) for part, label, colour in _PARTS]
     lines.append(Line("Relative return", when, running(_relative(track)), PALETTE.portfolio, width=2.0))
-    return line_figure("Relative return and its parts", "Cumulative log return relative to the benchmark, %", lines)
+    title = "Relative return" if track.attribution is None else "Relative return and its parts"
+    return line_figure(title, "Cumulative log return relative to the benchmark, %", lines)
 
 
 def figure_wealth(track: Track) -> go.Figure:
@@ -74,7 +76,7 @@ def figure_wealth(track: Track) -> go.Figure:
             level = track.index_level[known] / track.index_level[known[0]] * at
             lines.append(Line("Published index", when[known], level, PALETTE.fifth, dash="dot", width=1.2))
     lines.append(Line("Portfolio", when, measures.wealth(track.portfolio), PALETTE.portfolio, width=1.8))
-    return line_figure("Wealth", "Value of 1 invested, after costs, log scale", lines, suffix="", log=True, zero=False)
+    return line_figure("Wealth", "Value of 1 invested, after costs, log scale", lines, Axis("", log=True, zero=False))
 
 
 def figure_relative_drawdown(track: Track) -> go.Figure:
@@ -85,53 +87,34 @@ def figure_relative_drawdown(track: Track) -> go.Figure:
 
 
 def figure_calendar_years(track: Track) -> go.Figure:
-    """Return each calendar year's relative log return as stacked parts, with the total as a mark."""
+    """Return each calendar year's relative log return as stacked parts, with the total as a mark (bars of the total without an attribution)."""
     years = calendar_years(track)
-    labels = [str(entry.year) for entry in years]
-    words = [("Relative return", PALETTE.portfolio)]
-    bars = []
+    when = [entry.year for entry in years]
+    totals = [1e4 * entry.relative_log_return for entry in years]
+    bars = [("Relative return", totals, PALETTE.portfolio)]
     if track.attribution is not None:
-        words = [(label, colour) for _, label, colour in _PARTS] + words
-        for part, label, colour in _PARTS:
-            bars.append((label, [1e4 * float(getattr(entry, part)) for entry in years], colour))
+        bars = [
+            (label, [1e4 * float(getattr(entry, part)) for entry in years], colour) for part, label, colour in _PARTS
+        ]
+    words = [(label, colour) for label, _, colour in bars]
+    words += [("Relative return", PALETTE.portfolio)] if len(bars) > 1 else []
     figure = blank("Calendar years", f"Log return relative to the benchmark, bp &nbsp; {key(*words)}", right=20)
     for label, heights, colour in bars:
-        figure.add_trace(
-            go.Bar(
-                x=labels,
-                y=heights,
-                name=label,
-                marker={"color": colour},
-                hovertemplate=f"%{{x}}: %{{y:.0f}} bp<extra>{label}</extra>",
-            )
-        )
-    totals = [1e4 * entry.relative_log_return for entry in years]
-    if bars:
-        figure.add_trace(
-            go.Scatter(x=labels, y=totals, mode="markers", marker={"symbol": "diamond", "size": 9, "color": PALETTE.portfolio, "line": {"color": "white", "width": 1.5}},
-                       hovertemplate="%{x}: %{y:.0f} bp<extra>Relative return</extra>")
-        )  # fmt: skip
-    else:
-        figure.add_trace(
-            go.Bar(
-                x=labels,
-                y=totals,
-                marker={"color": PALETTE.portfolio},
-                hovertemplate="%{x}: %{y:.0f} bp<extra></extra>",
-            )
-        )
-    tops = [max(total, sum(max(bar[1][k], 0.0) for bar in bars)) for k, total in enumerate(totals)]
-    for label, top, total in zip(labels, tops, totals, strict=True):
-        figure.add_annotation(
-            x=label,
-            y=max(top, 0.0),
-            yshift=11,
-            text=f"{total:+.0f}".replace("-", "\u2212"),
-            showarrow=False,
-            font={"size": 11, "color": PALETTE.portfolio},
-        )
+        hover = f"%{{x}}: %{{y:.0f}} bp<extra>{label}</extra>"
+        figure.add_trace(go.Bar(x=when, y=heights, name=label, marker={"color": colour}, hovertemplate=hover))
+    if len(bars) > 1:
+        mark = {"symbol": "diamond", "size": 9, "color": PALETTE.portfolio, "line": {"color": "white", "width": 1.5}}
+        hover = "%{x}: %{y:.0f} bp<extra>Relative return</extra>"
+        figure.add_trace(go.Scatter(x=when, y=totals, mode="markers", marker=mark, hovertemplate=hover))
+    small = {"size": 11 if len(when) <= 16 else 9, "color": PALETTE.portfolio}
+    for k, total in enumerate(totals):
+        top = max(total, sum(max(heights[k], 0.0) for _, heights, _ in bars), 0.0)
+        figure.add_annotation(x=when[k], y=top, yshift=11, text=signed(total, 0), showarrow=False, font=small)
+    ticks = when[:: 1 + (len(when) - 1) // 16]
     figure.update_layout(barmode="relative")
-    figure.update_xaxes(type="category")
+    figure.update_xaxes(
+        tickmode="array", tickvals=ticks, ticktext=[str(year) for year in ticks], range=[when[0] - 0.6, when[-1] + 0.6]
+    )
     figure.update_yaxes(ticksuffix=" bp", nticks=7)
     return figure
 
@@ -186,8 +169,9 @@ def figure_costs(track: Track) -> go.Figure:
         Line("Before cost", when, running(gross), PALETTE.captured_volatility),
         Line("After cost", when, running(net), PALETTE.portfolio, width=1.8),
     ]
-    figure = blank("Costs and turnover", _cost_words(track), height=350)
-    bounds = axis_bounds(lines)
+    figure = blank("Costs and turnover", _cost_words(track), height=326)
+    axis = Axis()
+    bounds = axis.bounds(lines)
     for line in lines:
         figure.add_trace(line.trace("%", 2))
     figure.update_layout(yaxis={"domain": [0.45, 1.0], "range": bounds, "ticksuffix": "%", "nticks": 6})
@@ -203,15 +187,9 @@ def figure_costs(track: Track) -> go.Figure:
     )
     figure.update_layout(yaxis2={"domain": [0.0, 0.33], "ticksuffix": "%", "nticks": 4, "gridcolor": PALETTE.grid, "rangemode": "tozero",
                                  "tickfont": {"size": 11, "color": PALETTE.muted}})  # fmt: skip
-    figure.update_xaxes(range=dates(np.array([when[0], when[-1]])), anchor="y2")
-    end_labels(
-        figure,
-        [
-            (float(line.values[-1]), f"{line.name} {signed(float(line.values[-1]), 2, plus=False)}%", line.colour)
-            for line in lines
-        ],
-        bounds,
-    )
+    time_axis(figure, when[0], when[-1])
+    figure.update_xaxes(anchor="y2")
+    end_labels(figure, [axis.label(line) for line in lines], bounds)
     top = max(turnover, default=0.0) or 1.0
     figure.update_layout(yaxis2_range=[0.0, 1.1 * top])
     end_labels(figure, [(0.55 * top, "One-way turnover<br>by quarter", PALETTE.muted)], (0.0, 1.1 * top), axis="y2")

@@ -116,8 +116,12 @@ def _against_forecast(statistics: Statistics) -> str | None:
     realised, expected = statistics.number("tracking_error"), statistics.number("forecast_tracking_error")
     if realised is None or not expected:
         return None
+    return f"realised is {_compared(realised, expected)} it"
+
+
+def _compared(realised: float, expected: float) -> str:
     difference = 100.0 * (realised / expected - 1.0)
-    return f"realised is {abs(difference):.0f}% {'above' if difference > 0.0 else 'below'} it"
+    return f"{abs(difference):.0f}% {'above' if difference > 0.0 else 'below'}"
 
 
 def evidence(value: float | None, error: float | None) -> str:
@@ -152,7 +156,9 @@ def _result(track: Track, statistics: Statistics) -> str:
     relative = statistics.number("relative_log_return") or 0.0
     side = "ahead of" if relative > 0.0 else "behind"
     difference = f"{_rate(relative)} {side} it in log terms" if abs(relative) >= 5e-6 else "no different from it"
-    return f"From {track.start} to {track.sessions[-1]}, {years}, {track.name} returned {p} after costs and {track.benchmark_name} {b}: {difference}."
+    brief = (statistics.number("years") or 0.0) < 0.99
+    short = " The record is shorter than a year: annual figures extrapolate it." if brief else ""
+    return f"From {track.start} to {track.sessions[-1]}, {years}, {track.name} returned {p} after costs and {track.benchmark_name} {b}: {difference}.{short}"
 
 
 def _verdict(statistics: Statistics) -> str:
@@ -183,11 +189,10 @@ def _earned(statistics: Statistics) -> str:
         f"{_rate(allocation)}{spread}, and costs took {_rate(cost)}; the three add up exactly."
     )
     forecast = statistics.number("forecast_captured_volatility")
-    return (
-        text
-        if forecast is None
-        else f"{text} The risk model had forecast {present(forecast, Unit.BP_YEAR, signed=True)} from volatility capture."
-    )
+    if forecast is None:
+        return text
+    against = f": realised is {_compared(captured, forecast)} it" if forecast > 5e-6 else ""
+    return f"{text} The risk model had forecast {present(forecast, Unit.BP_YEAR, signed=True)} from volatility capture{against}."
 
 
 def _risked(statistics: Statistics) -> str:
@@ -229,3 +234,12 @@ def _broken(statistics: Statistics) -> str:
         else f"Targets or trades broke a rule {present(active, Unit.COUNT)} times"
     )
     return f"{broke}, and prices or the index did {present(passive, Unit.COUNT)} times, in {count} checks."
+
+
+def _imputed(statistics: Statistics) -> str:
+    weight = statistics.number("imputed_weight")
+    if weight is None or weight < 5e-4:
+        return ""
+    return (
+        f"On average {present(weight, Unit.SHARE)} of the benchmark's weight has imputed returns, in both series alike."
+    )

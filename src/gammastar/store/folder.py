@@ -99,7 +99,8 @@ class Store:
                 allowed=have,
             )
         labels = Labels(str(self.manifest["calendar"]), str(self.manifest["source"]), tuple(self.manifest["sectors"]))
-        return builders[frequency](Queries(self.path), labels)
+        with Queries.of(self.path) as queries:
+            return builders[frequency](queries, labels)
 
 
 def open_store(path: Path | str) -> Store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Queries"]
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ import numpy as np
 from gammastar.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
     from numpy import ndarray
 
 _SQL = Path(__file__).parent / "sql"
@@ -20,13 +24,25 @@ _SQL = Path(__file__).parent / "sql"
 
 @dataclass(frozen=True)
 class Queries:
-    """The Parquet files of one store.
+    """The Parquet files of one store, and a connection to ask them.
 
     Args:
         folder: where they lie.
+        connection: a DuckDB in memory; it holds nothing.
     """
 
     folder: Path
+    connection: duckdb.DuckDBPyConnection
+
+    @classmethod
+    @contextmanager
+    def of(cls, folder: Path) -> Iterator[Queries]:
+        """Give the questions to the store in `folder`, with a connection that is closed after."""
+        import duckdb
+
+        # nothing is ever fetched from elsewhere: Parquet is built in
+        with duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}) as connection:
+            yield cls(folder, connection)
 
     def ask(self, question: str, **parameters: object) -> dict[str, ndarray]:
         """Return the columns of one answer; missing numbers are NaN.
@@ -42,15 +58,10 @@ class Queries:
 
         sql = (_SQL / f"{question}.sql").read_text(encoding="utf-8")
         values: dict[str, object] = {name: str(self.folder / f"{name}.parquet") for name in _FILES if f"${name}" in sql}
-        with duckdb.connect() as connection:
-            try:
-                columns: dict[str, Any] = connection.execute(sql, {**values, **parameters}).fetchnumpy()
-            except duckdb.Error as error:
-                raise DataError(
-                    str(self.folder),
-                    f"the store cannot answer {question}: {error}",
-                    advice="run `gammastar ingest` again",
-                ) from error
+        try:
+            columns: dict[str, Any] = self.connection.execute(sql, {**values, **parameters}).fetchnumpy()
+        except duckdb.Error as error:
+            raise DataError(str(self.folder), f"the store cannot answer {question}: {error}", advice="run `gammastar ingest` again") from error
         return {name: _plain(values) for name, values in columns.items()}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -185,12 +186,25 @@ def _parse_csv(file: str, text: bytes, header: list[str], findings: Findings) ->
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
         ),
     )
-    skipped = [int(row.number) - 1 for row in odd]
-    rows = np.delete(np.arange(table.num_rows + len(odd)), skipped) + 1 + 1
+    skipped = [int(row.number) - 2 for row in odd]  # it counts the header as row 1
+    rows = np.delete(np.arange(table.num_rows + len(odd)), skipped) + 2
+    blank = _blank_rows(table)
+    if blank.any():
+        table, rows = table.filter(pa.array(~blank)), rows[~blank]
     told = [row for row in odd if row.text.strip()]
     for row in told[:5]:
         hint = "; decimal commas?" if row.actual_columns > row.expected_columns else ""
         more = f" (and {len(told) - 5:,} more rows)" if row is told[min(len(told), 5) - 1] and len(told) > 5 else ""
         message = f"{row.actual_columns} values under {row.expected_columns} columns{hint}{more}"
-        findings.add(file, "row-width", message, value=row.text[:80], row=int(row.number) + 1)
+        findings.add(file, "row-width", message, value=row.text[:80], row=int(row.number))
     return table, rows
+
+
+def _blank_rows(table: Any) -> ndarray:
+    """Return which rows are empty lines: text without a character in every column."""
+    blank = np.ones(table.num_rows, dtype=bool)
+    for column in table.columns:
+        blank &= pa.compute.equal(column, "").to_numpy()
+        if not blank.any():
+            break
+    return blank

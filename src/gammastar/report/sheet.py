@@ -13,7 +13,6 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Final
 
-from gammastar.report.figures import pictures
 from gammastar.report.html_tables import tables
 from gammastar.report.statistics import summarise
 from gammastar.report.words import headlines, opening
@@ -81,6 +80,8 @@ def _headline(entry: Headline) -> str:
 
 
 def _figures(track: Track) -> str:
+    from gammastar.report.figures import pictures
+
     sections: dict[str, list[Picture]] = {}
     for picture in pictures(track):
         sections.setdefault(picture.section, []).append(picture)
