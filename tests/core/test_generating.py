@@ -63,8 +63,8 @@ CONCAVE = [name for name in FAMILY if name not in {"diversity 1.7", "diversity 3
 weights = arrays(np.float64, N, elements=st.floats(0.01, 1.0)).map(lambda x: x / x.sum())
 relatives = arrays(np.float64, N, elements=st.floats(0.2, 5.0))
 named = pytest.mark.parametrize("name", FAMILY)
-few = settings(max_examples=8)  # of each member of the family: more than a hundred of each law
-some = settings(max_examples=40)
+few = settings(max_examples=6)  # of each member of the family: a hundred of each law
+some = settings(max_examples=25)
 
 
 def moved(p: ndarray, relative: ndarray) -> ndarray:
@@ -316,9 +316,7 @@ def test_a_name_without_weight_is_not_in_the_market(name: str, mu: ndarray, rela
     assert function.drift(wide, sigma) == pytest.approx(function.drift(mu, sigma.take(held)), abs=1e-11)
 
 
-@some
-@given(mu=weights, seed=st.integers(0, 2**32 - 1))
-def test_the_equal_market_gives_every_member_of_the_family_the_equal_weight(mu: ndarray, seed: int) -> None:
+def test_the_equal_market_gives_every_member_of_the_family_the_equal_weight() -> None:
     equal = np.full(N, 1.0 / N)
     for name, (function, _) in FAMILY.items():
         if name != "geometric mean":

@@ -171,7 +171,7 @@ def test_exits_are_in_the_covariance_and_in_the_growth_rates() -> None:
         market=0.0, sector=0.0, style=0.0, specific_largest=0.01, specific_smallest=0.01, news_probability=0.0
     )
     firms = Firms(takeover_rate=1.0, delisting_rate=0.5)
-    market = LargeCapMarket(members=200, listed=300, end=dt.date(2008, 10, 31), shocks=shocks, firms=firms).simulate(
+    market = LargeCapMarket(members=150, listed=240, end=dt.date(2007, 12, 31), shocks=shocks, firms=firms).simulate(
         8, prices=False
     )
     path, squares, surprises = market.truth.path, [], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +71,13 @@ class Draft:
         return folder
 
 
-def make_draft(
+def make_draft(seed: int = 0, **shape: object) -> Draft:
+    """Return a clean dataset to spoil."""
+    return copy.deepcopy(_made(seed, **shape))
+
+
+@functools.cache
+def _made(
     seed: int = 0, *, names: int = 8, start: str = "2018-10-31", end: str = "2019-02-28", share_missing: float = 0.0
 ) -> Draft:
     """Return a clean dataset: month-end snapshots, two sectors, daily returns of the members, forward returns that agree with them."""
@@ -113,6 +120,14 @@ def make() -> Callable[..., Draft]:
 @pytest.fixture
 def draft() -> Draft:
     return make_draft()
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clean dataset as a store; to be copied, never to be written to."""
+    home = tmp_path_factory.mktemp("good")
+    ingest(make_draft().write(home / "dataset"), home / "store")
+    return home / "store"
 
 
 @pytest.fixture

@@ -1,9 +1,22 @@
-"""What the command line prints for people."""
+"""What the command line prints for people, and how values become JSON."""
 
 from __future__ import annotations
 
-__all__ = ["comparison", "mandate", "plain", "proposal", "readings", "simulated", "verification"]
+__all__ = [
+    "comparison",
+    "json_text",
+    "mandate",
+    "plain",
+    "proposal",
+    "readings",
+    "simulated",
+    "started",
+    "status",
+    "verification",
+]
 
+import json
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gammastar.mandate import Mandate, Reading
+    from gammastar.mandate import Mandate, Reading, Rule
     from gammastar.optimise import Proposal
     from gammastar.workspace import RunComparison, Verification
+
+PLAIN_UNITS = {"beta", "exposure"}
+"""Rules whose limits are plain numbers; those of all others are fractions of the portfolio, shown in percent."""
 
 
 def plain(value: Any) -> dict[str, Any]:
@@ -21,22 +37,111 @@ def plain(value: Any) -> dict[str, Any]:
     return asdict(value)
 
 
+def json_text(value: Any) -> str:
+    """Return `value` as JSON; what is not a finite number becomes null, since JSON has no word for it."""
+    return json.dumps(_finite(value), indent=1, default=str, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def simulated(made: dict[str, Any]) -> str:
     """Return what was simulated."""
     return (
-        f"simulated {made['assets']} names over {made['sessions']:,} sessions, {made['from']} to {made['to']}, seed {made['seed']}\n"
+        f"simulated {made['assets']:,} names over {made['sessions']:,} sessions, {made['from']} to {made['to']}, seed {made['seed']}\n"
         f"dataset      {made['dataset']}\nfingerprint  {made['fingerprint'][:16]}"
     )
 
 
+def status(held: dict[str, Any]) -> str:
+    """Return what a store holds."""
+    lines = [f"{held['source']} in {held['path']}"]
+    for name, facts in held["panels"].items():
+        prices = ", with prices and splits" if facts.get("prices") else ""
+        lines.append(f"{name:<13}{facts['from']} to {facts['to']}, {facts['sessions']:,} sessions of {held['calendar']}{prices}")
+    for name, facts in held["files"].items():
+        lines.append(f"{name:<13}{facts['rows']:,} rows, {facts['from']} to {facts['to']}")
+    lines.append(f"{'assets':<13}{held['assets']:,} in {len(held['sectors'])} sectors, {held['snapshots']:,} snapshots of index weights")
+    missing = [f"no {name} file" for name in held["missing"]["files"]]
+    for name, facts in held["missing"]["imputed"].items():
+        missing.append(f"{name}: {facts['share']:.2%} of the benchmark weight is imputed{_worst_year(facts['weight_by_year'])}")
+    lines += [f"{'missing' if at == 0 else '':<13}{line}" for at, line in enumerate(missing or ["nothing"])]
+    lines.append(f"{'schema':<13}version {held['schema_version']}")
+    return "\n".join([*lines, f"{'fingerprint':<13}{held['fingerprint']}"])
+
+
+def _worst_year(by_year: dict[str, float]) -> str:
+    year = max(by_year, key=lambda name: by_year[name], default=None)
+    return "" if year is None or by_year[year] < 0.0005 else f", at most {by_year[year]:.1%} of a year ({year})"
+
+
 def mandate(signed: Mandate) -> str:
     """Return a valid mandate in short."""
-    lines = [f"{signed.name}: valid", f"benchmark    {signed.benchmark}", f"strategy     {signed.strategy}"]
-    lines += [f"rule         {rule}" for rule in signed.rules] or ["rule         none"]
-    clocks = signed.clocks
-    lines.append(f"clocks       re-optimise {clocks.reoptimise}, rebalance {clocks.rebalance}, lag {clocks.lag}")
-    lines.append(f"trading      {signed.trading.cost * 1e4:g} bp cost, {signed.trading.band * 1e4:g} bp band")
-    return "\n".join([*lines, f"fingerprint  {signed.fingerprint[:16]}"])
+    clocks, trading, data = signed.clocks, signed.trading, signed.data
+    shares = ", whole shares" if trading.whole_shares else ""
+    lines = [
+        f"{signed.name}: valid",
+        f"{'benchmark':<16}{signed.benchmark}",
+        f"{'strategy':<16}{_strategy(signed)}",
+        *(f"{rule.name:<16}{_rule(rule)}" for rule in signed.rules),
+        *([] if signed.rules else [f"{'rules':<16}none: long-only and fully invested"]),
+        f"{'clocks':<16}new targets {clocks.reoptimise}, trades {clocks.rebalance}, {clocks.lag} session(s) after the decision",
+        f"{'trading':<16}{trading.cost * 1e4:g} bp cost, {trading.band * 1e4:g} bp band{shares}, capital {trading.capital:,.0f}",
+        f"{'data':<16}no bet on names with fewer than {data.minimum_observations} returns in {data.observation_window} sessions",
+        f"{'fingerprint':<16}{signed.fingerprint[:16]}",
+    ]
+    return "\n".join(lines)
+
+
+def _strategy(signed: Mandate) -> str:
+    from gammastar.mandate import EqualGrowth, VolatilityCapture
+
+    strategy = signed.strategy
+    if isinstance(strategy, VolatilityCapture):
+        growth = "equal growth rates" if isinstance(strategy.growth, EqualGrowth) else "equal arithmetic returns"
+        return f"volatility capture, {growth}, costs earned back over {strategy.holding_period:g} year(s)"
+    return f"generated by {strategy.function}"
+
+
+def _rule(rule: Rule) -> str:
+    """Return a rule as a sentence."""
+    from gammastar import mandate as m
+
+    match rule:
+        case m.TrackingError(limit):
+            return f"at most {limit:.2%} a year, forecast"
+        case m.ActiveWeight(limit):
+            return f"each name within {limit:.2%} of its benchmark weight"
+        case m.WeightBounds():
+            return f"each name {_bounds(rule)}"
+        case m.SectorActive(limit, limits):
+            own = "".join(f", {label} within {value:.2%}" for label, value in limits)
+            return f"each sector within {limit:.2%} of its benchmark weight{own}"
+        case m.Beta(limit):
+            return f"forecast beta from {1.0 - limit:g} to {1.0 + limit:g}"
+        case m.Exposure(limit, characteristic):
+            return f"active {characteristic} within {limit:g} standard deviations"
+        case m.Exclude(assets):
+            return ", ".join(f"{item.asset} ({item.reason}{f', {item.clause}' if item.clause else ''})" for item in assets)
+        case m.Turnover(limit):
+            return f"at most {limit:.2%} a rebalance, two-way"
+        case _:
+            return str(rule)
+
+
+def _bounds(rule: Any) -> str:
+    tops = [
+        None if rule.maximum is None else f"at most {rule.maximum:.2%}",
+        None if rule.plus is None else f"at most its benchmark weight plus {rule.plus:.2%}",
+        None if rule.multiple is None else f"at most {rule.multiple:g} times its benchmark weight",
+    ]
+    lowest = None if rule.minimum is None else f"at least {rule.minimum:.2%}"
+    return ", ".join(part for part in (lowest, *tops) if part)
 
 
 def readings(found: Sequence[Reading]) -> str:
@@ -44,43 +149,62 @@ def readings(found: Sequence[Reading]) -> str:
     lines = [f"{'rule':<16}{'value':>12}{'limit':>12}{'headroom':>12}  closest", "-" * 72]
     for reading in found:
         verdict = "  BREACH" if reading.breached else ""
-        numbers = "".join(f"{_number(x):>12}" for x in (reading.value, reading.limit, reading.headroom))
+        numbers = "".join(f"{_number(reading.rule, x):>12}" for x in (reading.value, reading.limit, reading.headroom))
         lines.append(f"{reading.rule:<16}{numbers}  {reading.where}{verdict}")
     broken = [reading.rule for reading in found if reading.breached]
-    return "\n".join([*lines, "", f"{len(broken)} rule(s) broken: {', '.join(broken)}" if broken else "no rule is broken"])
+    count = f"{len(broken)} rule{'s' if len(broken) > 1 else ''} broken"
+    return "\n".join([*lines, "", f"{count}: {', '.join(broken)}" if broken else "no rule is broken"])
 
 
-def _number(value: float) -> str:
-    """Return a fraction in percent with four decimals; rounding errors as zero."""
-    return f"{100.0 * (0.0 if abs(value) < 1e-10 else value):.4f}%"
+def _number(rule: str, value: float) -> str:
+    """Return a measured value in the rule's unit with four decimals; rounding errors as zero."""
+    if not math.isfinite(value):
+        return "none"
+    value = 0.0 if abs(value) < 1e-10 else value
+    return f"{value:.4f} " if rule in PLAIN_UNITS else f"{100.0 * value:.4f}%"
 
 
-def proposal(found: Proposal, *, assumed: bool, orders: Path | None) -> str:
-    """Return a proposal in short: forecast, rules and their prices, the largest bets."""
+def proposal(found: Proposal, *, assumed: bool, files: Sequence[tuple[str, Path]]) -> str:
+    """Return a proposal in short: forecast, rules and their prices, the largest bets.
+
+    Args:
+        found: the proposal.
+        assumed: whether the benchmark was assumed to be held, for want of holdings.
+        files: what was written, and where.
+    """
     lines = [f"{found.mandate} at the close of {found.moment.session}: {found.status.value}"]
     if found.advice:
         lines.append(found.advice)
     if found.status.value in {"CONFLICT", "UNSOLVED"}:
-        return "\n".join([*lines, *(f"  in conflict: {rule}" for rule in found.conflict)])
+        limits = {reading.rule: reading for reading in found.readings}
+        told = [f"  {rule:<16}{_limit(limits.get(rule))}".rstrip() for rule in found.conflict]
+        return "\n".join([*lines, *(["", "in conflict:", *told] if told else [])])
     if assumed:
         lines.append("no holdings were given: the benchmark is assumed to be held")
     lines += ["", *_forecast(found), "", readings(found.readings), *_prices(found), "", *_bets(found)]
-    if orders is not None:
-        lines += ["", f"orders written to {orders}"]
-    return "\n".join(lines)
+    written = [f"{what} written to {path}" for what, path in files]
+    return "\n".join([*lines, *([""] if written else []), *written])
+
+
+def _limit(reading: Reading | None) -> str:
+    return "" if reading is None else f"limit {_number(reading.rule, reading.limit).strip()}"
 
 
 def _forecast(found: Proposal) -> list[str]:
     forecast = found.forecast
-    lines = [] if forecast is None else [
-        f"expected growth advantage  {1e4 * forecast.captured_volatility:8.1f} bp a year (gamma*_pi - gamma*_mu)",
-        f"forecast tracking error    {100 * forecast.tracking_error:8.2f} % a year, {100 * forecast.factor_share:.0f}% of it from factors",
-        f"forecast beta              {forecast.beta:8.3f}",
-    ]
+    lines = (
+        ["no risk forecast: histories are too short"]
+        if forecast is None
+        else [
+            f"expected growth advantage  {1e4 * forecast.captured_volatility:8.1f} bp a year (gamma*_pi - gamma*_mu)",
+            f"forecast tracking error    {100 * forecast.tracking_error:8.2f} % a year, {100 * forecast.factor_share:.0f}% of it from factors",
+            f"forecast beta              {forecast.beta:8.3f}",
+        ]
+    )
     return [
         *lines,
         f"active share               {100 * found.active_share:8.1f} %",
-        f"names held                 {found.names:8d}   ({found.neutral} neutral: history too short or stopped)",
+        f"names held                 {found.names:8,d}   ({found.neutral} neutral: history too short or stopped)",
         f"one-way turnover           {50 * found.turnover_two_way:8.2f} %, costing {1e4 * found.cost:.2f} bp",
     ]
 
@@ -95,28 +219,51 @@ def _prices(found: Proposal) -> list[str]:
 def _bets(found: Proposal) -> list[str]:
     active = found.targets - found.moment.benchmark
     order = active.argsort(kind="stable")
-    lines = [f"{'largest overweights':<34}{'active':>9}    {'largest underweights':<34}{'active':>9}"]
-    for over, under in zip(order[::-1][:8], order[:8], strict=False):
-        left, right = found.moment.assets.label(int(over))[:33], found.moment.assets.label(int(under))[:33]
-        lines.append(f"{left:<34}{100 * active[over]:>8.3f}%    {right:<34}{100 * active[under]:>8.3f}%")
-    return lines
+    over = [int(i) for i in order[::-1][:8] if active[i] > 1e-8]
+    under = [int(i) for i in order[:8] if active[i] < -1e-8]
+    if not over and not under:
+        return ["no active weights: the targets are the benchmark"]
+    cells = [[f"{found.moment.assets.label(i)[:33]:<34}{100 * active[i]:>8.3f}%" for i in side] for side in (over, under)]
+    rows = max(len(over), len(under))
+    left, right = ([*side, *[" " * 43] * (rows - len(side))] for side in cells)
+    head = f"{'largest overweights':<34}{'active':>9}    {'largest underweights':<34}{'active':>9}"
+    return [head, *(f"{one}    {two}".rstrip() for one, two in zip(left, right, strict=True))]
 
 
 def comparison(found: RunComparison) -> str:
-    """Return two runs side by side."""
-    lines = [f"{'':<36}{found.names[0][-18:]:>20}{found.names[1][-18:]:>20}{'difference':>16}"]
-    for name, one, two, difference in found.rows:
-        last = "" if difference is None else f"{difference:16.6g}"
-        lines.append(f"{name:<36}{_cell(one):>20}{_cell(two):>20}{last:>16}")
-    return "\n".join(lines)
+    """Return two runs side by side, and what else than the mandate differs between them."""
+    lines = [f"{'':<36}{found.names[0][-22:]:>24}{found.names[1][-22:]:>24}{'difference':>24}"]
+    lines += [f"{label:<36}{one:>24}{two:>24}{difference:>24}".rstrip() for label, one, two, difference in map(_compared, found.rows)]
+    return "\n".join([*lines, *(f"note: {note}" for note in found.notes)])
+
+
+def _compared(row: tuple[str, object, object, float | None]) -> tuple[str, str, str, str]:
+    """Return label, both values and the difference, in the unit of the statistic."""
+    from gammastar.report.catalogue import definition, present
+
+    name, one, two, difference = row
+    try:
+        entry = definition(name)
+    except KeyError:
+        return name.replace("_", " "), _cell(one), _cell(two), "" if difference is None else _cell(difference)
+    values: list[Any] = [one, two]
+    shown = [present(value, entry.unit, signed=entry.signed) for value in values]
+    return entry.label, shown[0], shown[1], "" if difference is None else present(difference, entry.unit, signed=True)
 
 
 def _cell(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)[:18]
+    return f"{value:.6g}" if isinstance(value, float) else str(value)[:16]
 
 
 def verification(found: Verification) -> str:
     """Return whether a run could be repeated."""
-    lines = [f"{name}: {'DIFFERENT' if name in found.different else 'identical bytes'}" for name in found.files]
-    lines.append(f"fingerprint: {'the same' if found.same_fingerprint else 'DIFFERENT'} ({found.fingerprint[:16]})")
-    return "\n".join([f"{found.run}: {'reproduced' if found.reproduced else 'NOT reproduced'}", *lines])
+    lines = [f"  {name:<18}{'DIFFERENT' if name in found.different else 'identical'}" for name in found.files]
+    lines.append(f"  {'fingerprint':<18}{'the same' if found.same_fingerprint else 'DIFFERENT'} ({found.fingerprint[:16]})")
+    return "\n".join([f"{found.run}: {'reproduced' if found.reproduced else 'NOT reproduced'}", *lines, *(f"cause: {cause}" for cause in found.causes)])
+
+
+def started(folder: Path, written: Sequence[Path]) -> str:
+    """Return what `init` wrote, and what to do next."""
+    if not written:
+        return f"everything is in {folder} already; nothing was changed"
+    return "\n".join([*(f"wrote {path}" for path in written), f"next: read {folder / 'README.md'}"])

@@ -75,32 +75,29 @@ class Store:
             UsageError: no such frequency.
             DataError: the store has no returns of that frequency, or cannot be read.
         """
-        return self.build(frequency or self.frequencies[0]).panel
+        return self.build(frequency or self.frequencies[0])[0].panel
 
-    def build(self, frequency: str) -> Built:
-        """Return the panel together with the count of what was filled in it.
+    def build(self, *frequencies: str) -> tuple[Built, ...]:
+        """Return panels together with the count of what was filled in each.
 
         Raises:
             UsageError: no such frequency.
             DataError: the store has no returns of that frequency, or cannot be read.
         """
         builders = {"daily": build_daily, "monthly": build_monthly}
-        if frequency not in builders:
-            raise UsageError("panel", "no such frequency", got=frequency, allowed="daily, monthly")
-        if frequency not in self.frequencies:
-            have = ", ".join(self.frequencies)
-            need = {
-                "daily": "daily returns (a `returns` file)",
-                "monthly": "one snapshot a month, each with `forward_return`",
-            }
-            raise DataError(
-                str(self.path),
-                f"the store has no {frequency} panel: the dataset had no {need[frequency]}",
-                allowed=have,
-            )
+        for frequency in frequencies:
+            if frequency not in builders:
+                raise UsageError("panel", "no such frequency", got=frequency, allowed="daily, monthly")
+            if frequency not in self.frequencies:
+                need = {
+                    "daily": "daily returns (a `returns` file)",
+                    "monthly": "one snapshot a month, each with `forward_return`",
+                }
+                what = f"the store has no {frequency} panel: the dataset had no {need[frequency]}"
+                raise DataError(str(self.path), what, allowed=", ".join(self.frequencies))
         labels = Labels(str(self.manifest["calendar"]), str(self.manifest["source"]), tuple(self.manifest["sectors"]))
         with Queries.of(self.path) as queries:
-            return builders[frequency](queries, labels)
+            return tuple(builders[frequency](queries, labels) for frequency in frequencies)
 
 
 def open_store(path: Path | str) -> Store:

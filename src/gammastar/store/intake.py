@@ -305,7 +305,7 @@ def _store(content: Dataset, target: Path, source: str, findings: Findings) -> I
     with write_folder(target) as fresh:
         content.write(fresh)
         draft = Store(fresh, facts)
-        panels = {name: draft.build(name) for name in frequencies}
+        panels = dict(zip(frequencies, draft.build(*frequencies), strict=True))
         missing = {
             "files": [name for name in TABLES if name not in content.tables],
             "imputed": {

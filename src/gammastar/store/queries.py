@@ -41,7 +41,9 @@ class Queries:
         import duckdb
 
         # nothing is ever fetched from elsewhere: Parquet is built in
-        with duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}) as connection:
+        with duckdb.connect(
+            config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        ) as connection:
             yield cls(folder, connection)
 
     def ask(self, question: str, **parameters: object) -> dict[str, ndarray]:
@@ -61,7 +63,9 @@ class Queries:
         try:
             columns: dict[str, Any] = self.connection.execute(sql, {**values, **parameters}).fetchnumpy()
         except duckdb.Error as error:
-            raise DataError(str(self.folder), f"the store cannot answer {question}: {error}", advice="run `gammastar ingest` again") from error
+            raise DataError(
+                str(self.folder), f"the store cannot answer {question}: {error}", advice="run `gammastar ingest` again"
+            ) from error
         return {name: _plain(values) for name, values in columns.items()}
 
 

@@ -1,0 +1,48 @@
+"""Size and other characteristics, standardised against the benchmark."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gammastar.core.exposures import size_exposure, standardise
+
+
+def market(seed: int, n: int, outside: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    mu = rng.pareto(1.2, n) + 0.01
+    mu[rng.permutation(n)[:outside]] = 0.0
+    return mu / mu.sum()
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(5, 40), outside=st.integers(0, 3))
+def test_mean_zero_and_spread_one_over_members(seed: int, n: int, outside: int) -> None:
+    mu = market(seed, n, outside)
+    for x in (size_exposure(mu), standardise(np.random.default_rng(seed).normal(3.0, 2.0, n), mu)):
+        assert mu @ x == pytest.approx(0.0, abs=1e-12)
+        assert x[mu > 0.0].std() == pytest.approx(1.0, abs=1e-12)
+        assert (x[mu == 0.0] == 0.0).all()
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(5, 40), shift=st.floats(-5.0, 5.0), scale=st.floats(0.01, 100.0))
+def test_unit_and_origin_do_not_matter(seed: int, n: int, shift: float, scale: float) -> None:
+    mu, values = market(seed, n, 1), np.random.default_rng(seed).normal(size=n)
+    np.testing.assert_allclose(standardise(shift + scale * values, mu), standardise(values, mu), atol=1e-10)
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(5, 40))
+def test_size_is_in_the_order_of_weights_and_affine_in_their_logs(seed: int, n: int) -> None:
+    mu = market(seed, n, 0)
+    x = size_exposure(mu)
+    assert np.array_equal(np.argsort(mu, kind="stable"), np.argsort(x, kind="stable"))
+    np.testing.assert_allclose(np.diff(x) * np.log(mu).std(), np.diff(np.log(mu)), atol=1e-11)
+
+
+@pytest.mark.parametrize("n", [3, 10, 100, 500, 505])
+def test_members_that_are_alike_have_no_exposure(n: int) -> None:
+    assert np.array_equal(size_exposure(np.full(n, 1.0 / n)), np.zeros(n))
