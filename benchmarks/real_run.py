@@ -17,9 +17,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gammastar.backtest import run_backtest
 from gammastar.mandate import ActiveWeight, Clocks, Mandate, SectorActive, TrackingError, TradingPolicy
@@ -27,6 +26,9 @@ from gammastar.market.calendar import Clock
 from gammastar.optimise import decide
 from gammastar.risk.statistical import StatisticalFactors
 from gammastar.store import ingest, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SP500 = Path(os.environ.get("GAMMASTAR_SP500", Path(__file__).parents[2] / "shared" / "data" / "sp500"))
 SECONDS: dict[str, float] = defaultdict(float)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 __all__ = [
-    "RunComparison",
-    "Verification",
     "check_file",
     "compare_runs",
     "data_status",
@@ -17,10 +15,11 @@ __all__ = [
     "validate_mandate",
     "verify_run",
     "write_orders",
+    "write_targets",
 ]
 
 import importlib.resources
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,10 @@ from gammastar.errors import MandateError, StaleDataError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+
     from gammastar.backtest import Result
+    from gammastar.backtest.compare import RunComparison, Verification
     from gammastar.mandate import Mandate, Reading
     from gammastar.market.moment import Moment
     from gammastar.market.panel import Panel
@@ -45,8 +47,8 @@ def ingest(dataset: Path, into: Path, *, mapping: Path | None = None) -> IngestR
     return store.ingest(dataset, into, mapping=mapping)
 
 
-def data_status(path: Path) -> Any:
-    """Return what a store holds."""
+def data_status(path: Path) -> dict[str, Any]:
+    """Return what a store holds: source, dates, rows, assets, panels, what is missing, fingerprint."""
     from gammastar.store import open_store
 
     return open_store(path).status()
@@ -64,8 +66,9 @@ def simulate_market(out: Path, *, seed: int, members: int | None = None, listed:
     from gammastar.simulate import LargeCapMarket
     from gammastar.store import write_dataset
 
-    sizes = {key: value for key, value in (("members", members), ("listed", listed)) if value is not None}
-    panel = LargeCapMarket(**sizes).simulate(seed).panel
+    model = LargeCapMarket()
+    model = replace(model, members=members or model.members, listed=listed or model.listed)
+    panel = model.simulate(seed).panel
     write_dataset(panel, out)
     return {
         "dataset": str(out),
@@ -85,7 +88,9 @@ def validate_mandate(path: Path) -> Mandate:
     return Mandate.load(path)
 
 
-def propose_targets(mandate: Path, data: Path, on: str, *, holdings: Path | None = None, frequency: str | None = None) -> Proposal:
+def propose_targets(
+    mandate: Path, data: Path, on: str, *, holdings: Path | None = None, frequency: str | None = None
+) -> Proposal:
     """Return target weights for a mandate at the close of `on`.
 
     Raises:
@@ -112,11 +117,24 @@ def write_orders(proposal: Proposal, mandate: Path, out: Path) -> None:
 
     trading = Mandate.load(mandate).trading
     orders = order_list(proposal.moment, proposal.targets, capital=trading.capital, cost=trading.cost)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(orders_csv(orders), encoding="utf-8")
+    _write(out, orders_csv(orders))
 
 
-def check_file(mandate: Path, data: Path, on: str, weights: Path, *, frequency: str | None = None) -> tuple[Reading, ...]:
+def write_targets(proposal: Proposal, out: Path) -> None:
+    """Write the target weights of a proposal as CSV that `check_file` reads."""
+    from gammastar.trade import weights_csv
+
+    _write(out, weights_csv(proposal.targets, proposal.moment.assets))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def check_file(
+    mandate: Path, data: Path, on: str, weights: Path, *, frequency: str | None = None
+) -> tuple[Reading, ...]:
     """Return what every rule of a mandate measures on a file of weights at the close of `on`."""
     from gammastar.mandate import Mandate, check_weights
     from gammastar.trade import read_weights
@@ -140,17 +158,38 @@ def run_mandate(
     frequency: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
-    """Run a mandate on a store, and write the run to `out`."""
+    """Run a mandate on a store, and write the run to `out`.
+
+    Args:
+        mandate: file.
+        data: store.
+        start: first close, YYYY-MM-DD; default the first with enough history.
+        end: last close; default the last of the data.
+        out: folder of the run; an earlier run there is replaced whole.
+        frequency: daily or monthly; default daily where there are daily returns.
+        progress: called with sessions done and sessions in all.
+
+    Raises:
+        DataError: `out` exists and is not a run; found before anything is run.
+    """
     from gammastar.backtest import run_backtest
-    from gammastar.backtest.archive import save_run
+    from gammastar.backtest.archive import check_target, save_run
     from gammastar.mandate import Mandate
 
     signed = Mandate.load(mandate)
-    panel = _panel(data, frequency)
-    result = run_backtest(signed, panel, start, end, progress=progress)
+    first, last = (None if day is None else _date(option, day) for option, day in (("--from", start), ("--to", end)))
     if out is not None:
-        inputs = {"data": str(data.resolve()), "frequency": panel.frequency.name.lower(), "from": str(result.track.start),
-                  "to": str(result.track.sessions[-1]), "data_fingerprint": panel.fingerprint}
+        check_target(out)
+    panel = _panel(data, frequency)
+    result = run_backtest(signed, panel, first, last, progress=progress)
+    if out is not None:
+        inputs = {
+            "data": str(data.resolve()),
+            "frequency": panel.frequency.name.lower(),
+            "from": str(result.track.start),
+            "to": str(result.track.sessions[-1]),
+            "data_fingerprint": panel.fingerprint,
+        }
         save_run(result, out, mandate_text=mandate.read_text(encoding="utf-8-sig"), inputs=inputs)
     return result
 
@@ -165,76 +204,40 @@ def report_run(run: Path) -> Track:
     return track
 
 
-@dataclass(frozen=True)
-class RunComparison:
-    """Two runs side by side: each statistic of the first, of the second, and the difference where both are numbers."""
-
-    names: tuple[str, str]
-    rows: tuple[tuple[str, object, object, float | None], ...]
-
-
 def compare_runs(first: Path, second: Path) -> RunComparison:
     """Return the statistics of two saved runs side by side."""
-    from gammastar.backtest.archive import read_run
+    from gammastar.backtest import compare
 
-    one, two = _flat(read_run(first)), _flat(read_run(second))
-    rows = tuple((name, one[name], two.get(name), _difference(one[name], two.get(name))) for name in one if name in two)
-    return RunComparison((str(first), str(second)), rows)
-
-
-def _flat(head: dict[str, Any]) -> dict[str, object]:
-    """Return the statistics of `run.json` with dotted names."""
-    left_out = {"schema", "inputs", "mandate", "track", "sub_periods", "calendar_years", "rules"}
-    flat: dict[str, object] = {}
-    for name, value in head.items():
-        if name in left_out:
-            continue
-        if isinstance(value, dict):
-            flat.update({f"{name}.{part}": inner for part, inner in value.items()})
-        else:
-            flat[name] = value
-    return flat
-
-
-def _difference(one: object, two: object) -> float | None:
-    numbers = [value for value in (one, two) if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    return float(numbers[1] - numbers[0]) if len(numbers) == 2 else None
-
-
-@dataclass(frozen=True)
-class Verification:
-    """Whether a run could be repeated: the files compared, and those whose bytes differ."""
-
-    run: str
-    fingerprint: str
-    same_fingerprint: bool
-    files: tuple[str, ...]
-    different: tuple[str, ...]
-
-    @property
-    def reproduced(self) -> bool:
-        """Whether everything is the same."""
-        return self.same_fingerprint and not self.different
+    return compare.compare_runs(first, second)
 
 
 def verify_run(run: Path, *, data: Path | None = None, scratch: Path) -> Verification:
-    """Run a saved run again from its own mandate and data, and compare bytes.
+    """Run a saved run again from its own mandate and data, and compare bytes: of every file but the tear sheet, which is made from the others.
 
     Args:
         run: folder of the run.
         data: the store, where it has moved since.
         scratch: empty folder for the repetition.
-    """
-    from gammastar.backtest.archive import read_run
 
-    head = read_run(run)
-    inputs = head["inputs"]
-    again = run_mandate(
-        run / "mandate.toml", data or Path(inputs["data"]), start=inputs["from"], end=inputs["to"], out=scratch / "run", frequency=inputs["frequency"]
-    )
-    files = ("returns.csv", "weights.parquet")
-    different = tuple(name for name in files if (run / name).read_bytes() != (scratch / "run" / name).read_bytes())
-    return Verification(str(run), again.fingerprint, again.fingerprint == head["fingerprint"], files, different)
+    Raises:
+        DataError: there is no run.
+        UsageError: there is no store where the run's was.
+    """
+    from gammastar.backtest import run_backtest
+    from gammastar.backtest.archive import read_run, save_run
+    from gammastar.backtest.compare import compare_with_repetition
+    from gammastar.mandate import Mandate
+
+    inputs = read_run(run)["inputs"]
+    store = data or Path(inputs["data"])
+    if not store.exists():
+        raise UsageError(
+            str(store), "the store of this run is not there any more", advice="say where it is with --data"
+        )
+    source, repeated = run / "mandate.toml", scratch / "run"
+    result = run_backtest(Mandate.load(source), _panel(store, inputs["frequency"]), inputs["from"], inputs["to"])
+    save_run(result, repeated, mandate_text=source.read_text(encoding="utf-8"), inputs=inputs, page=False)
+    return compare_with_repetition(run, repeated)
 
 
 def init_workspace(folder: Path) -> tuple[Path, ...]:
@@ -265,19 +268,30 @@ def _panel(data: Path, frequency: str | None) -> Panel:
 
 def _moment(panel: Panel, on: str) -> Moment:
     """Return the moment at the close of the date `on`, which must be a session of the panel."""
+    day = _date("--on", on)
+    sessions, calendar = panel.sessions, panel.calendar
+    if day < sessions[0] or day > sessions[-1]:
+        raise StaleDataError(f"--on {on}", "the data does not reach this date", allowed=f"{sessions[0]} to {sessions[-1]}",
+                             advice="choose a date inside, or ingest newer data")  # fmt: skip
+    before = calendar.last_on_or_before(day)
+    if sessions[before] != day:
+        raise UsageError(f"--on {on}", f"this is not a session of {calendar.name}", allowed=f"the nearest, {sessions[before]} and {sessions[before + 1]}",
+                         advice="choose one of them")  # fmt: skip
+    return panel.moment(before)
+
+
+def _date(option: str, text: str) -> np.datetime64:
+    """Return a date; words such as "today" and parts of dates are none."""
+    import datetime as dt
+
     import numpy as np
 
     try:
-        day = np.datetime64(on, "D")
+        return np.datetime64(dt.date.fromisoformat(text), "D")
     except ValueError as error:
-        raise UsageError("--on", "this is not a date", got=on, allowed="YYYY-MM-DD") from error
-    if day < panel.sessions[0] or day > panel.sessions[-1]:
-        raise StaleDataError(f"--on {on}", "the data does not reach this date", allowed=f"{panel.sessions[0]} to {panel.sessions[-1]}",
-                             advice="choose a date inside, or ingest newer data")
-    try:
-        return panel.moment(panel.calendar.position(day))
-    except ValueError as error:
-        raise UsageError(f"--on {on}", str(error), advice="choose a session") from error
+        raise UsageError(
+            option, "this is not a date", got=text, allowed="YYYY-MM-DD", advice="write for instance 2019-11-29"
+        ) from error
 
 
 def _known_assets(mandate: Mandate, moment: Moment, path: Path) -> None:
@@ -285,8 +299,11 @@ def _known_assets(mandate: Mandate, moment: Moment, path: Path) -> None:
     from gammastar.mandate import Exclude
 
     for rule in mandate.rules:
-        unknown = [item.asset for item in rule.assets if item.asset not in moment.assets.index] if isinstance(rule, Exclude) else []
+        unknown = (
+            [item.asset for item in rule.assets if item.asset not in moment.assets.index]
+            if isinstance(rule, Exclude)
+            else []
+        )
         if unknown:
-            raise MandateError(f"{path}, rules.exclude", "there is no such asset in the data", got=", ".join(unknown), advice="use the permanent id")
-
-
+            raise MandateError(f"{path}, rules.exclude", "there is no such asset in the data", got=", ".join(unknown), allowed="permanent ids, as in the store",
+                               advice="mend the id, or remove the exclusion")  # fmt: skip

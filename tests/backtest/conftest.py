@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gammastar.core.generating import Diversity, Market
-from gammastar.mandate import ActiveWeight, Clocks, Generated, Mandate, SectorActive, TrackingError, TradingPolicy, VolatilityCapture
+from gammastar.mandate import (
+    ActiveWeight,
+    Clocks,
+    Generated,
+    Mandate,
+    SectorActive,
+    TrackingError,
+    TradingPolicy,
+    VolatilityCapture,
+)
 from gammastar.market.calendar import Clock
-from gammastar.market.panel import Panel
 from gammastar.risk.statistical import StatisticalFactors
 from gammastar.simulate import Firms, LargeCapMarket, SimulatedMarket
+
+if TYPE_CHECKING:
+    from gammastar.market.panel import Panel
 
 
 @pytest.fixture(scope="session")

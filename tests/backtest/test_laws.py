@@ -10,9 +10,20 @@ import pytest
 
 from gammastar.backtest import run_backtest
 from gammastar.core.excess_growth import expected_captured_volatility
-from gammastar.core.generating import Diversity, Entropy, GiniSimpson, Market, bet_dial
+from gammastar.core.generating import Diversity, Entropy, GiniSimpson, bet_dial
 from gammastar.errors import ConflictError, StaleDataError, UsageError
-from gammastar.mandate import ActiveWeight, Clocks, Exclude, Exclusion, Generated, Mandate, SectorActive, TrackingError, TradingPolicy, Turnover
+from gammastar.mandate import (
+    ActiveWeight,
+    Clocks,
+    Exclude,
+    Exclusion,
+    Generated,
+    Mandate,
+    SectorActive,
+    TrackingError,
+    TradingPolicy,
+    Turnover,
+)
 from gammastar.market.calendar import Clock, Frequency
 from gammastar.market.panel import Panel
 from gammastar.simulate import Firms, LargeCapMarket

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from gammastar.backtest import run_backtest
 from gammastar.core.generating import Diversity, Market
 from gammastar.mandate import Clocks, Generated, Mandate, TradingPolicy
 from gammastar.market.calendar import Clock
-from gammastar.market.panel import Panel
+
+if TYPE_CHECKING:
+    from gammastar.market.panel import Panel
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "mandates"
 BP = 1e4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from gammastar.core.generating import Diversity
 from gammastar.market.assets import Assets
 from gammastar.market.calendar import Frequency
 from gammastar.market.track import Attribution, Compliance, Decomposition, Forecast, Holdings, Track, Trading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SECTORS = (
     "Communication Services", "Consumer Discretionary", "Consumer Staples", "Energy", "Financials", "Health Care",
@@ -56,7 +60,9 @@ def market(first: str, last: str, n: int, rng: np.random.Generator) -> Market:
     mu[0] = np.arange(1, n + 1) ** -0.6
     mu[0] = rng.permutation(mu[0]) / mu[0].sum()
     for k in range(t):
-        gross[k] *= np.exp(-0.2 / 252.0 * np.log(mu[k] / mu[0]))  # weights are pulled back, or one name becomes the market
+        gross[k] *= np.exp(
+            -0.2 / 252.0 * np.log(mu[k] / mu[0])
+        )  # weights are pulled back, or one name becomes the market
         mu[k + 1] = mu[k] * gross[k]
         if sessions[k].astype("datetime64[M]") != (sessions[k] + 4).astype("datetime64[M]") and k % 3 == 0:
             mu[k + 1] *= np.exp(0.01 * rng.normal(size=n))  # index changes
@@ -103,7 +109,15 @@ def forecasts(world: Market, weights: np.ndarray) -> Forecast:
 
 def compliance(world: Market, weights: np.ndarray, error: np.ndarray) -> Compliance:
     active = np.abs(weights - world.mu)[1:]
-    columns: dict[str, list] = {"session": [], "rule": [], "value": [], "limit": [], "headroom": [], "where": [], "verdict": []}
+    columns: dict[str, list] = {
+        "session": [],
+        "rule": [],
+        "value": [],
+        "limit": [],
+        "headroom": [],
+        "where": [],
+        "verdict": [],
+    }
     for k, session in enumerate(world.sessions):
         worst = int(np.argmax(active[k]))
         for rule, value, limit, where in (
@@ -154,9 +168,12 @@ def synthetic_track(first: str = "2008-12-31", last: str = "2019-12-31", n: int 
         frequency=Frequency.DAILY,
         portfolio=net,
         benchmark=benchmark,
-        imputed_weight=np.where(world.sessions < np.datetime64("2013-01-01"), 0.06, 0.01) * rng.uniform(0.5, 1.5, len(net)),
+        imputed_weight=np.where(world.sessions < np.datetime64("2013-01-01"), 0.06, 0.01)
+        * rng.uniform(0.5, 1.5, len(net)),
         attribution=Attribution(parts.allocation, parts.captured_volatility, log_cost, residual),
-        decomposition=Decomposition(made.boundary, made.l_divergence, made.flow, execution, log_cost, np.zeros(len(net))),
+        decomposition=Decomposition(
+            made.boundary, made.l_divergence, made.flow, execution, log_cost, np.zeros(len(net))
+        ),
         forecast=forecast,
         trading=Trading(traded, cost, initial=1),
         holdings=holdings(world, weights),
@@ -166,18 +183,30 @@ def synthetic_track(first: str = "2008-12-31", last: str = "2019-12-31", n: int 
             "Diversity p = 0.5": np.sum(Diversity(0.5).weights(world.mu[:-1]) * world.gross, axis=1) - 1.0,
         },
         index_level=level,
-        facts={"mandate": "synthetic.toml", "data": "sha256 " + "0" * 64, "version": "gammastar 0.1.0", "costs": "5 bp of traded value"},
+        facts={
+            "mandate": "synthetic.toml",
+            "data": "sha256 " + "0" * 64,
+            "version": "gammastar 0.1.0",
+            "costs": "5 bp of traded value",
+        },
     )
 
 
 def bare(track: Track) -> Track:
     """Return the two return series of a track and nothing else."""
-    return Track(track.name, track.benchmark_name, track.start, track.sessions, track.frequency, track.portfolio, track.benchmark)
+    return Track(
+        track.name, track.benchmark_name, track.start, track.sessions, track.frequency, track.portfolio, track.benchmark
+    )
 
 
 def cut(track: Track, count: int) -> Track:
     """Return the first sessions of the two return series."""
-    return replace(bare(track), sessions=track.sessions[:count], portfolio=track.portfolio[:count], benchmark=track.benchmark[:count])
+    return replace(
+        bare(track),
+        sessions=track.sessions[:count],
+        portfolio=track.portfolio[:count],
+        benchmark=track.benchmark[:count],
+    )
 
 
 @pytest.fixture(scope="session")
@@ -188,3 +217,8 @@ def full_track() -> Track:
 @pytest.fixture(scope="session")
 def bare_track(full_track: Track) -> Track:
     return bare(full_track)
+
+
+@pytest.fixture(scope="session")
+def cut_track(full_track: Track) -> Callable[[int], Track]:
+    return lambda count: cut(full_track, count)

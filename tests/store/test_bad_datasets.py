@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +18,6 @@ from gammastar.store import ingest, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def csv(table: pd.DataFrame) -> bytes:
@@ -27,6 +28,13 @@ def parquet(table: pd.DataFrame) -> bytes:
     stream = io.BytesIO()
     table.to_parquet(stream, index=False)
     return stream.getvalue()
+
+
+def parquet_raw(table: pd.DataFrame, old: bytes, new: bytes) -> bytes:
+    """Return plain Parquet with some bytes replaced, as a broken writer leaves them."""
+    stream = io.BytesIO()
+    table.to_parquet(stream, index=False, compression="none", use_dictionary=False, write_statistics=False)
+    return stream.getvalue().replace(old, new)
 
 
 def cell(table: str, row: int, column: str, value: object) -> Callable[[Any], None]:
@@ -119,6 +127,9 @@ FILES = [
     Bad("tabs", content("returns", lambda f: f.to_csv(index=False, sep="\t").encode()), "separator", RETURNS, row=1),
     Bad("decimal commas without quotes", content("returns", lambda f: csv(f).replace(b".", b",")), "row-width", RETURNS, row=2, says="decimal commas?"),
     Bad("decimal commas in quotes", content("returns", lambda f: f.to_csv(index=False, decimal=",").encode()), "decimal-comma", RETURNS, row=2, column="total_return"),
+    Bad("line ends of old", content("members", lambda f: csv(f).replace(b"\n", b"\r")), "header", row=1),
+    Bad("quotation mark not closed", content("members", lambda f: csv(f).replace(b"Name 14", b'"Name 14', 1)), "row-width", row=3),
+    Bad("Parquet text that is not UTF-8", content("members", lambda f: parquet_raw(f, b"T14", b"T\xff4"), "parquet"), "parquet-damaged", "members.parquet"),
     Bad("a row cut short", content("members", lambda f: csv(f) + b"2019-02-28,7\n"), "row-width", row=42, says="2 values under 7 columns"),
 ]
 
@@ -134,6 +145,8 @@ COLUMNS = [
     Bad("text in weights", cell("members", 4, "weight", "n.a."), "number", row=4, column="weight", value="n.a."),
     Bad("text in weights of Parquet", content("members", lambda f: parquet(f.assign(weight=["x", *f["weight"].astype(str)[1:]])), "parquet"), "number", "members.parquet", row=1, column="weight", value="x"),
     Bad("text in returns", cell("returns", 9, "total_return", "#DIV/0!"), "number", RETURNS, row=9, column="total_return", value="#DIV/0!"),
+    Bad("flags are fractions", content("returns", lambda f: parquet(f.assign(estimated=0.5)), "parquet"), "column-type", "returns.parquet", column="estimated", value="double"),
+    Bad("weights all empty", content("members", lambda f: parquet(f.assign(weight=None)), "parquet"), "number-missing", "members.parquet", row=1, column="weight"),
     Bad("neither true nor false", cell("returns", 3, "estimated", "maybe"), "flag", RETURNS, row=3, column="estimated", value="maybe"),
 ]
 
@@ -241,6 +254,41 @@ def test_a_bad_dataset_leaves_the_old_store_as_it_was(
         ingest(dataset, tmp_path / "store")
     assert listing(tmp_path) == before
     assert open_store(tmp_path / "store").fingerprint == open_store(good).fingerprint
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("seed", range(3))
+def test_random_damage_is_refused_or_harmless_and_never_a_crash(
+    seed: int, ending: str, make: Any, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(seed)
+    dataset = make().write(tmp_path / "dataset", ending)
+    file = dataset / f"{['members', 'returns'][seed % 2]}.{ending}"
+    whole = file.read_bytes()
+    refused = []
+    for _ in range(25):
+        content = bytearray(whole)
+        for at in rng.integers(min(len(whole), 600) if rng.random() < 0.5 else len(whole), size=3):
+            content[at : at + int(rng.integers(0, 3))] = (
+                rng.choice(list(b'",;\n\r\0-.e9\xe4'), size=int(rng.integers(0, 4))).astype(np.uint8).tobytes()
+            )
+        file.write_bytes(bytes(content))
+        try:
+            ingest(dataset, tmp_path / "store")
+        except DataError as error:
+            refused.append(error)
+    assert refused
+    assert all(error.findings for error in refused)
+
+
+def test_every_rule_is_in_the_manual() -> None:
+    root = Path(__file__).resolve().parents[2]
+    manual = (root / "docs" / "dataset.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", manual))
+    assert {bad.rule for bad in ALL} <= told
+    sources = "".join(path.read_text(encoding="utf-8") for path in (root / "src" / "gammastar" / "store").glob("*.py"))
+    codes = set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', sources)) - {"utf-8", "utf-8-sig", "gammastar-store"}
+    assert codes - told == {"gammastar-dataset-1"} & codes
 
 
 def test_there_are_enough_ways_to_be_bad() -> None:

@@ -117,6 +117,11 @@ def test_another_value_gives_another_fingerprint(column: str, draft: Any, good: 
     assert ingest(draft.write(tmp_path / "other"), tmp_path / "store").fingerprint != open_store(good).fingerprint
 
 
+def test_the_fingerprint_sees_the_last_digit(draft: Any, good: Path, tmp_path: Path) -> None:
+    draft.returns.loc[5, "total_return"] = np.nextafter(draft.returns.loc[5, "total_return"], 1.0)
+    assert ingest(draft.write(tmp_path / "other"), tmp_path / "store").fingerprint != open_store(good).fingerprint
+
+
 def test_the_report_says_what_was_found_and_what_is_missing(draft: Any, tmp_path: Path) -> None:
     draft.members["quality"] = "TR"
     draft.returns = draft.returns[draft.returns["asset_id"] != 14]

@@ -8,10 +8,9 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,8 +18,16 @@ from gammastar import workspace
 from gammastar.app import words
 from gammastar.errors import GammastarError
 
-app = typer.Typer(name="gammastar", help="Enhanced-index equity portfolios by Stochastic Portfolio Theory.", no_args_is_help=True,
-                  add_completion=False, pretty_exceptions_enable=False)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+app = typer.Typer(
+    name="gammastar",
+    help="Enhanced-index equity portfolios by Stochastic Portfolio Theory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 data_app = typer.Typer(help="Look at stored data.", no_args_is_help=True)
 mandate_app = typer.Typer(help="Look at mandates.", no_args_is_help=True)
 simulate_app = typer.Typer(help="Simulate a market and write it as a dataset.", no_args_is_help=True)
@@ -34,7 +41,9 @@ MandateFile = Annotated[Path, typer.Argument(metavar="MANDATE", help="mandate.to
 Data = Annotated[Path, typer.Option("--data", metavar="STORE", help="Folder written by `gammastar ingest`.")]
 On = Annotated[str, typer.Option("--on", metavar="DATE", help="A session, YYYY-MM-DD: what was known at its close.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-PanelName = Annotated[str | None, typer.Option("--frequency", help="daily or monthly. Default: daily where there are daily returns.")]
+PanelName = Annotated[
+    str | None, typer.Option("--frequency", help="daily or monthly. Default: daily where there are daily returns.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -47,9 +56,15 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 @app.command()
 def ingest(
-    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder with members and returns, CSV or Parquet.")],
-    into: Annotated[Path, typer.Option("--into", metavar="STORE", help="Store to write; an older one is replaced whole.")],
-    mapping: Annotated[Path | None, typer.Option("--mapping", metavar="FILE", help="TOML that maps file and column names.")] = None,
+    dataset: Annotated[
+        Path, typer.Argument(metavar="DATASET", help="Folder with members and returns, CSV or Parquet.")
+    ],
+    into: Annotated[
+        Path, typer.Option("--into", metavar="STORE", help="Store to write; an older one is replaced whole.")
+    ],
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", metavar="FILE", help="TOML that maps file and column names.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read, validate and store a dataset."""
@@ -64,7 +79,7 @@ def data_status(
 ) -> None:
     """Say what a store holds."""
     found = workspace.data_status(store)
-    _say(found.to_dict() if as_json else str(found))
+    _say(found if as_json else words.status(found))
 
 
 @simulate_app.command("large-cap")
@@ -87,7 +102,11 @@ def mandate_validate(
 ) -> None:
     """Check a mandate file, without data."""
     signed = workspace.validate_mandate(mandate)
-    _say({"valid": True, "fingerprint": signed.fingerprint, "mandate": json.loads(signed.canonical)} if as_json else words.mandate(signed))
+    _say(
+        {"valid": True, "fingerprint": signed.fingerprint, "mandate": json.loads(signed.canonical)}
+        if as_json
+        else words.mandate(signed)
+    )
 
 
 @app.command()
@@ -95,17 +114,25 @@ def propose(
     mandate: MandateFile,
     data: Data,
     on: On,
-    holdings: Annotated[Path | None, typer.Option(metavar="FILE", help="CSV with asset_id,weight. Default: the benchmark is held.")] = None,
+    holdings: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="CSV with asset_id,weight. Default: the benchmark is held.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Order list to write, CSV.")] = None,
+    targets: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Target weights to write, CSV: `gammastar check` reads it.")
+    ] = None,
     frequency: PanelName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find target weights at the close of one session."""
+    """Find target weights at the close of one session. Exit code 4 where the rules contradict each other."""
     proposal = workspace.propose_targets(mandate, data, on, holdings=holdings, frequency=frequency)
     solved = proposal.status.value in {"OPTIMAL", "RELAXED"}
     if out is not None and solved:
         workspace.write_orders(proposal, mandate, out)
-    _say(proposal.to_dict() if as_json else words.proposal(proposal, assumed=holdings is None, orders=out if solved else None))
+    if targets is not None and solved:
+        workspace.write_targets(proposal, targets)
+    written = [(what, path) for what, path in (("orders", out), ("targets", targets)) if path is not None and solved]
+    _say(proposal.to_dict() if as_json else words.proposal(proposal, assumed=holdings is None, files=written))
     if proposal.status.value == "RELAXED":
         typer.echo(f"warning: {proposal.advice}", err=True)
     raise typer.Exit({"CONFLICT": CONFLICT, "UNSOLVED": UNSOLVED}.get(proposal.status.value, 0))
@@ -123,7 +150,8 @@ def check(
     """Check weights against every rule, after the trade. Exit code 3 on a breach."""
     readings = workspace.check_file(mandate, data, on, weights, frequency=frequency)
     broken = [reading.rule for reading in readings if reading.breached]
-    _say({"breaches": broken, "rules": [words.plain(reading) for reading in readings]} if as_json else words.readings(readings))
+    told = [{**words.plain(reading), "breached": reading.breached} for reading in readings]
+    _say({"breaches": broken, "rules": told} if as_json else words.readings(readings))
     raise typer.Exit(BREACH if broken else 0)
 
 
@@ -131,7 +159,9 @@ def check(
 def backtest(
     mandate: MandateFile,
     data: Data,
-    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First close: the benchmark is held there.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First close: the benchmark is held there.")
+    ] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last close.")] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="Folder to write the run to.")] = None,
     frequency: PanelName = None,
@@ -142,7 +172,10 @@ def backtest(
         result = workspace.run_mandate(mandate, data, start=start, end=end, out=out, frequency=frequency, progress=tick)
     _say(result.to_dict() if as_json else result.summary())
     if out is not None:
-        typer.echo(f"written to {out}: tearsheet.html, returns.csv, weights.parquet, compliance.csv, decisions.csv, run.json", err=True)
+        typer.echo(
+            f"written to {out}: tearsheet.html, returns.csv, weights.parquet, compliance.csv, decisions.csv, run.json",
+            err=True,
+        )
 
 
 @app.command()
@@ -154,7 +187,7 @@ def report(
     from gammastar.report import summarise, summary
 
     track = workspace.report_run(run)
-    _say(summarise(track).to_dict() if as_json else f"{summary(track)}\n\ntear sheet: {run / 'tearsheet.html'}")
+    _say(summarise(track).to_dict() if as_json else f"{summary(track)}\ntear sheet: {run / 'tearsheet.html'}")
 
 
 @app.command()
@@ -165,13 +198,16 @@ def compare(
 ) -> None:
     """Put two runs side by side."""
     found = workspace.compare_runs(first, second)
-    _say({"runs": found.names, "statistics": {row[0]: row[1:] for row in found.rows}} if as_json else words.comparison(found))
+    told = {name: {"first": one, "second": two, "difference": difference} for name, one, two, difference in found.rows}
+    _say({"runs": found.names, "notes": found.notes, "statistics": told} if as_json else words.comparison(found))
 
 
 @app.command()
 def verify(
     run: Annotated[Path, typer.Argument(metavar="RUN")],
-    data: Annotated[Path | None, typer.Option("--data", metavar="STORE", help="The store, where it has moved since.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="STORE", help="The store, where it has moved since.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a saved run again and compare it byte for byte. Exit code 1 if anything differs."""
@@ -185,12 +221,12 @@ def verify(
 def init(folder: Annotated[Path, typer.Argument(metavar="FOLDER")] = Path()) -> None:
     """Write a commented mandate and a workspace template."""
     written = workspace.init_workspace(folder)
-    _say("\n".join(f"wrote {path}" for path in written) or "everything is there already; nothing was changed")
+    _say(words.started(folder, written))
 
 
 def _say(what: Any) -> None:
     """Print a result to stdout, plain values as JSON."""
-    typer.echo(what if isinstance(what, str) else json.dumps(what, indent=1, default=str))
+    typer.echo(what.rstrip("\n") if isinstance(what, str) else words.json_text(what))
 
 
 @contextmanager
@@ -207,16 +243,26 @@ def _progress(label: str) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def main() -> None:
-    """Run the command line; expected failures become one message on stderr and their exit code."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; expected failures become one message on stderr and their exit code.
+
+    Args:
+        arguments: default those of the process.
+
+    Raises:
+        SystemExit: always, with the exit code.
+    """
     # one thread: faster at these sizes, and the same bits on every machine that has the same libraries
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        app()
+        app(arguments)
     except GammastarError as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:  # a full disk, a folder that may not be written
+        typer.echo(f"error: {error.filename or 'file system'}: {error.strerror or error}.", err=True)
         raise SystemExit(1) from None

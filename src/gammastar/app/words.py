@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from gammastar.backtest.compare import RunComparison, Verification
     from gammastar.mandate import Mandate, Reading, Rule
     from gammastar.optimise import Proposal
-    from gammastar.workspace import RunComparison, Verification
 
 PLAIN_UNITS = {"beta", "exposure"}
 """Rules whose limits are plain numbers; those of all others are fractions of the portfolio, shown in percent."""
@@ -63,13 +63,19 @@ def status(held: dict[str, Any]) -> str:
     lines = [f"{held['source']} in {held['path']}"]
     for name, facts in held["panels"].items():
         prices = ", with prices and splits" if facts.get("prices") else ""
-        lines.append(f"{name:<13}{facts['from']} to {facts['to']}, {facts['sessions']:,} sessions of {held['calendar']}{prices}")
+        lines.append(
+            f"{name:<13}{facts['from']} to {facts['to']}, {facts['sessions']:,} sessions of {held['calendar']}{prices}"
+        )
     for name, facts in held["files"].items():
         lines.append(f"{name:<13}{facts['rows']:,} rows, {facts['from']} to {facts['to']}")
-    lines.append(f"{'assets':<13}{held['assets']:,} in {len(held['sectors'])} sectors, {held['snapshots']:,} snapshots of index weights")
+    lines.append(
+        f"{'assets':<13}{held['assets']:,} in {len(held['sectors'])} sectors, {held['snapshots']:,} snapshots of index weights"
+    )
     missing = [f"no {name} file" for name in held["missing"]["files"]]
     for name, facts in held["missing"]["imputed"].items():
-        missing.append(f"{name}: {facts['share']:.2%} of the benchmark weight is imputed{_worst_year(facts['weight_by_year'])}")
+        missing.append(
+            f"{name}: {facts['share']:.2%} of the benchmark weight is imputed{_worst_year(facts['weight_by_year'])}"
+        )
     lines += [f"{'missing' if at == 0 else '':<13}{line}" for at, line in enumerate(missing or ["nothing"])]
     lines.append(f"{'schema':<13}version {held['schema_version']}")
     return "\n".join([*lines, f"{'fingerprint':<13}{held['fingerprint']}"])
@@ -127,7 +133,9 @@ def _rule(rule: Rule) -> str:
         case m.Exposure(limit, characteristic):
             return f"active {characteristic} within {limit:g} standard deviations"
         case m.Exclude(assets):
-            return ", ".join(f"{item.asset} ({item.reason}{f', {item.clause}' if item.clause else ''})" for item in assets)
+            return ", ".join(
+                f"{item.asset} ({item.reason}{f', {item.clause}' if item.clause else ''})" for item in assets
+            )
         case m.Turnover(limit):
             return f"at most {limit:.2%} a rebalance, two-way"
         case _:
@@ -212,8 +220,14 @@ def _forecast(found: Proposal) -> list[str]:
 def _prices(found: Proposal) -> list[str]:
     if not found.prices:
         return []
-    lines = ["", "what each binding rule costs, in bp of expected growth per 1% of its limit (per 0.01 for beta and exposure)"]
-    return [*lines, *(f"  {rule:<16}{price:10.2f}" for rule, price in sorted(found.prices.items(), key=lambda item: -item[1]))]
+    lines = [
+        "",
+        "what each binding rule costs, in bp of expected growth per 1% of its limit (per 0.01 for beta and exposure)",
+    ]
+    return [
+        *lines,
+        *(f"  {rule:<16}{price:10.2f}" for rule, price in sorted(found.prices.items(), key=lambda item: -item[1])),
+    ]
 
 
 def _bets(found: Proposal) -> list[str]:
@@ -223,7 +237,9 @@ def _bets(found: Proposal) -> list[str]:
     under = [int(i) for i in order[:8] if active[i] < -1e-8]
     if not over and not under:
         return ["no active weights: the targets are the benchmark"]
-    cells = [[f"{found.moment.assets.label(i)[:33]:<34}{100 * active[i]:>8.3f}%" for i in side] for side in (over, under)]
+    cells = [
+        [f"{found.moment.assets.label(i)[:33]:<34}{100 * active[i]:>8.3f}%" for i in side] for side in (over, under)
+    ]
     rows = max(len(over), len(under))
     left, right = ([*side, *[" " * 43] * (rows - len(side))] for side in cells)
     head = f"{'largest overweights':<34}{'active':>9}    {'largest underweights':<34}{'active':>9}"
@@ -233,7 +249,10 @@ def _bets(found: Proposal) -> list[str]:
 def comparison(found: RunComparison) -> str:
     """Return two runs side by side, and what else than the mandate differs between them."""
     lines = [f"{'':<36}{found.names[0][-22:]:>24}{found.names[1][-22:]:>24}{'difference':>24}"]
-    lines += [f"{label:<36}{one:>24}{two:>24}{difference:>24}".rstrip() for label, one, two, difference in map(_compared, found.rows)]
+    lines += [
+        f"{label:<36}{one:>24}{two:>24}{difference:>24}".rstrip()
+        for label, one, two, difference in map(_compared, found.rows)
+    ]
     return "\n".join([*lines, *(f"note: {note}" for note in found.notes)])
 
 
@@ -258,8 +277,16 @@ def _cell(value: object) -> str:
 def verification(found: Verification) -> str:
     """Return whether a run could be repeated."""
     lines = [f"  {name:<18}{'DIFFERENT' if name in found.different else 'identical'}" for name in found.files]
-    lines.append(f"  {'fingerprint':<18}{'the same' if found.same_fingerprint else 'DIFFERENT'} ({found.fingerprint[:16]})")
-    return "\n".join([f"{found.run}: {'reproduced' if found.reproduced else 'NOT reproduced'}", *lines, *(f"cause: {cause}" for cause in found.causes)])
+    lines.append(
+        f"  {'fingerprint':<18}{'the same' if found.same_fingerprint else 'DIFFERENT'} ({found.fingerprint[:16]})"
+    )
+    return "\n".join(
+        [
+            f"{found.run}: {'reproduced' if found.reproduced else 'NOT reproduced'}",
+            *lines,
+            *(f"cause: {cause}" for cause in found.causes),
+        ]
+    )
 
 
 def started(folder: Path, written: Sequence[Path]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA_VERSION", "load_track", "read_run", "save_run"]
+__all__ = ["SCHEMA_VERSION", "check_target", "load_track", "read_run", "save_run"]
 
 import json
 import shutil
@@ -28,7 +28,17 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
-def save_run(result: Result, folder: Path, *, mandate_text: str, inputs: dict[str, Any]) -> None:
+def check_target(folder: Path) -> None:
+    """Check that a run may be written to `folder`: it is not there, it is empty, or it holds an earlier run.
+
+    Raises:
+        DataError: the folder exists and is not a run.
+    """
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "run.json").exists())):
+        raise DataError(str(folder), "this exists and is not a run", advice="name another folder with --out")
+
+
+def save_run(result: Result, folder: Path, *, mandate_text: str, inputs: dict[str, Any], page: bool = True) -> None:
     """Write a run to `folder`, replacing an earlier run there; killed half way, it leaves the earlier run or none.
 
     Args:
@@ -36,16 +46,18 @@ def save_run(result: Result, folder: Path, *, mandate_text: str, inputs: dict[st
         folder: to write.
         mandate_text: the mandate's file as it was.
         inputs: where the data came from and which dates were asked for: what `verify` needs to run it again.
+        page: whether to write the tear sheet, which takes longer than all the rest.
 
     Raises:
         DataError: the folder exists and is not a run.
     """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "run.json").exists())):
-        raise DataError(str(folder), "this exists and is not a run", advice="name another folder with --out")
+    check_target(folder)
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     _write_files(result, fresh)
+    if page:
+        (fresh / "tearsheet.html").write_text(tear_sheet(result.track), encoding="utf-8")
     (fresh / "mandate.toml").write_text(mandate_text, encoding="utf-8")
     track = result.track
     head = {"schema": SCHEMA_VERSION, **result.to_dict(), "inputs": inputs, "mandate": json.loads(result.mandate.canonical)}
@@ -68,12 +80,11 @@ def save_run(result: Result, folder: Path, *, mandate_text: str, inputs: dict[st
 
 
 def _write_files(result: Result, folder: Path) -> None:
-    """Write the tables and the tear sheet."""
+    """Write the tables."""
     import pandas as pd
 
     track = result.track
     (folder / "returns.csv").write_text(returns_csv(track), encoding="utf-8")
-    (folder / "tearsheet.html").write_text(tear_sheet(track), encoding="utf-8")
     decisions = [
         {
             "date": str(d.session),
@@ -99,9 +110,14 @@ def _write_files(result: Result, folder: Path) -> None:
         _csv(pd.DataFrame({**frame, "where": log.where, "verdict": log.verdict}), folder / "compliance.csv")
 
 
+def _exact(value: Any) -> str:
+    """Return the shortest text that reads back to the same bits."""
+    return repr(float(value))
+
+
 def _csv(frame: pd.DataFrame, path: Path) -> None:
     """Write a table whose floats read back to the same bits."""
-    path.write_text(frame.to_csv(index=False, lineterminator="\n", float_format=lambda x: repr(float(x))), encoding="utf-8")
+    path.write_text(frame.to_csv(index=False, lineterminator="\n", float_format=_exact), encoding="utf-8")
 
 
 def _write_holdings(holdings: Holdings, track: Track, folder: Path) -> None:
@@ -174,7 +190,6 @@ def _load(folder: Path, head: dict[str, Any]) -> Track:
         return frame[name].to_numpy(dtype=np.float64)
 
     cost = column("cost")
-    generated = "generated_boundary" in frame
     return Track(
         name=told["name"],
         benchmark_name=told["benchmark_name"],
@@ -186,9 +201,14 @@ def _load(folder: Path, head: dict[str, Any]) -> Track:
         imputed_weight=column("imputed_weight"),
         attribution=Attribution(column("allocation"), column("captured_volatility"), cost, column("residual")),
         decomposition=Decomposition(
-            *(column(f"generated_{part}") for part in ("boundary", "l_divergence", "flow", "execution")), cost, column("generated_residual")
+            boundary=column("generated_boundary"),
+            l_divergence=column("generated_l_divergence"),
+            flow=column("generated_flow"),
+            execution=column("generated_execution"),
+            cost=cost,
+            residual=column("generated_residual"),
         )
-        if generated
+        if "generated_boundary" in frame
         else None,
         forecast=Forecast(*(column(f"forecast_{part}") for part in ("tracking_error", "factor_share", "captured_volatility")))
         if "forecast_tracking_error" in frame
@@ -206,8 +226,8 @@ def _table(path: Path) -> pd.DataFrame:
     """Return a table written by `_csv`; text stays text."""
     import pandas as pd
 
-    text = {name: str for name in ("asset_id", "ticker", "name", "sector", "rule", "where", "verdict")}
-    return pd.read_csv(path, float_precision="round_trip", dtype=text, keep_default_na=False, na_values={"level": [""]})
+    text = dict.fromkeys(("asset_id", "ticker", "name", "sector", "rule", "where", "verdict"), str)
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"level": [""]})
 
 
 def _load_holdings(folder: Path, sessions: ndarray) -> Holdings:
@@ -218,8 +238,9 @@ def _load_holdings(folder: Path, sessions: ndarray) -> Holdings:
     labels = tuple(tilts.columns[2:])
     table = parquet.read_table(folder / "weights.parquet")
     rows = np.searchsorted(sessions, table["date"].to_numpy().astype("datetime64[D]"))
+    coded = table["asset_id"].combine_chunks().dictionary_encode()
     position = {asset: k for k, asset in enumerate(assets["asset_id"])}
-    columns = np.array([position[asset] for asset in table["asset_id"].to_pylist()])
+    columns = np.array([position[asset] for asset in coded.dictionary.to_pylist()])[coded.indices.to_numpy()]
     weights, benchmark = np.zeros((2, len(sessions), len(assets)))
     weights[rows, columns] = table["weight"].to_numpy()
     benchmark[rows, columns] = table["benchmark_weight"].to_numpy()
@@ -240,6 +261,12 @@ def _load_compliance(path: Path) -> Compliance | None:
     if not path.exists():
         return None
     log = _table(path)
-    numbers = (log[name].to_numpy(dtype=np.float64) for name in ("value", "limit", "headroom"))
-    session = log["date"].to_numpy().astype("datetime64[D]")
-    return Compliance(session, tuple(log["rule"]), *numbers, where=tuple(log["where"]), verdict=tuple(log["verdict"]))
+    return Compliance(
+        session=log["date"].to_numpy().astype("datetime64[D]"),
+        rule=tuple(log["rule"]),
+        value=log["value"].to_numpy(dtype=np.float64),
+        limit=log["limit"].to_numpy(dtype=np.float64),
+        headroom=log["headroom"].to_numpy(dtype=np.float64),
+        where=tuple(log["where"]),
+        verdict=tuple(log["verdict"]),
+    )

@@ -73,7 +73,7 @@ class Ran:
     def portfolio_returns(self) -> Float[ndarray, " t"]:
         """Simple returns net of cost; what was paid at the starting close (lag 0) is charged to the first session."""
         values = np.array([self.sessions[0].value_before, *(session.value for session in self.sessions[1:])])
-        return values[1:] / values[:-1] - 1.0
+        return np.asarray(values[1:] / values[:-1] - 1.0)
 
     @cached_property
     def cost_fraction(self) -> Float[ndarray, " t"]:
@@ -86,7 +86,7 @@ class Ran:
     @cached_property
     def relative_log_returns(self) -> Float[ndarray, " t"]:
         """``log(1 + portfolio) - log(1 + benchmark)``, from money, not from the parts it is explained by."""
-        return np.log1p(self.portfolio_returns) - np.log1p(self.benchmark_returns)
+        return np.asarray(np.log1p(self.portfolio_returns) - np.log1p(self.benchmark_returns))
 
 
 def attribution(ran: Ran) -> Attribution:

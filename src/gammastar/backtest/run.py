@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gammastar.backtest.state import RunState
-    from gammastar.backtest.step import Session
     from gammastar.market.panel import Panel
 
 BASELINES = {"Equal weight": 0.0, "Diversity weight, p = 0.5": 0.5}
@@ -88,7 +87,7 @@ def _position(panel: Panel, date: str | np.datetime64 | None, default: int) -> i
     if date is None:
         return default
     try:
-        day = np.datetime64(date, "D")
+        day = np.datetime64(str(date), "D")
     except ValueError as error:
         raise UsageError("date", "this is not a date", got=str(date), allowed="YYYY-MM-DD") from error
     if day < panel.sessions[0] or day >= panel.calendar.following:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Engine", "Session", "Stopped"]
+__all__ = ["Engine", "Session", "UnsolvedError"]
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,9 +13,9 @@ import numpy as np
 from gammastar.backtest.state import Pending, RunState
 from gammastar.errors import ConflictError, GammastarError, UsageError
 from gammastar.mandate.strategy import Generated
+from gammastar.optimise.decide import propose
 from gammastar.optimise.problem import neutral_names
 from gammastar.optimise.proposal import Proposal, Status
-from gammastar.optimise.decide import propose
 from gammastar.trade.execution import execute
 from gammastar.trade.ledger import Dividends, Event, Fills, Opening, Positions, Splits, apply_event, fold
 from gammastar.trade.targets import fixed_targets, left_names, within_band, without_names
@@ -32,7 +32,7 @@ INDEX_CHANGE = 1e-4
 """One-way change of the index weights, other than by returns, that a generated strategy follows at once (below it is rounding of weights)."""
 
 
-class Stopped(GammastarError):
+class UnsolvedError(GammastarError):
     """The solver gave no answer; the run cannot go on (exit code 1)."""
 
 
@@ -205,7 +205,7 @@ class Engine:
         proposal = propose(self.mandate, moment)
         generated = isinstance(self.mandate.strategy, Generated)
         if proposal.status is Status.UNSOLVED:
-            raise Stopped(str(moment.session), f"no target weights: {proposal.advice}", advice="gammastar propose on this date shows the rules at work")
+            raise UnsolvedError(str(moment.session), f"no target weights: {proposal.advice}", advice="gammastar propose on this date shows the rules at work")
         if proposal.status is Status.CONFLICT and first and not generated:
             raise ConflictError(str(moment.session), proposal.advice, got=", ".join(proposal.conflict),
                                 advice="loosen one of these rules, or start on another date")

@@ -54,4 +54,4 @@ def self_financing(psi: Float[ndarray, " n"], target: Float[ndarray, " n"], cost
 
 def _excess_at(at: Float[ndarray, " m"], slopes: Float[ndarray, " m"], roots: Float[ndarray, " m"]) -> Float[ndarray, " m"]:
     """Return the left side minus the right at each breakpoint (increasing)."""
-    return slopes * (at - roots)
+    return np.asarray(slopes * (at - roots))

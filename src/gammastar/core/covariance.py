@@ -48,7 +48,7 @@ class FactoredCovariance:
     @property
     def variances(self) -> Float[ndarray, " n"]:
         """The diagonal of Sigma."""
-        return np.einsum("nk,nk->n", self.loadings, self.loadings) + self.specific
+        return np.asarray(np.einsum("nk,nk->n", self.loadings, self.loadings) + self.specific)
 
     def times(self, x: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
         """Return ``Sigma x``."""
@@ -76,11 +76,11 @@ class FactoredCovariance:
         """Return the dense relative covariance ``tau^nu_ij = (e_i - nu)' Sigma (e_j - nu)``; for small n and for tests."""
         sigma = self.dense()
         against = sigma @ nu
-        return sigma - against[:, None] - against[None, :] + nu @ against
+        return np.asarray(sigma - against[:, None] - against[None, :] + nu @ against)
 
     def dense(self) -> Float[ndarray, "n n"]:
         """Return Sigma as an n x n array; for small n and for tests."""
-        return self.loadings @ self.loadings.T + np.diag(self.specific)
+        return np.asarray(self.loadings @ self.loadings.T + np.diag(self.specific))
 
     def take(self, columns: Int[ndarray, " m"]) -> FactoredCovariance:
         """Return the covariance of the assets at `columns`."""

@@ -40,7 +40,7 @@ class GeneratedParts:
     @property
     def total(self) -> Float[ndarray, " t"]:
         """Their sum: each step's log relative return."""
-        return self.boundary + self.l_divergence + self.flow
+        return np.asarray(self.boundary + self.l_divergence + self.flow)
 
 
 def decompose(

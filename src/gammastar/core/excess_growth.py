@@ -66,7 +66,7 @@ def free_energy(pi: Float[ndarray, "*t n"], gross: Float[ndarray, "*t n"]) -> Fl
 
 def captured_volatility(pi: Float[ndarray, "*t n"], mu: Float[ndarray, "*t n"], gross: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
     """Return ``FE(pi, R) - FE(mu, R)``, a step: the realised counterpart of `expected_captured_volatility`."""
-    return free_energy(pi, gross) - free_energy(mu, gross)
+    return np.asarray(free_energy(pi, gross) - free_energy(mu, gross))
 
 
 def sector_chain(pi: Float[ndarray, " n"], gross: Float[ndarray, " n"], groups: Int[ndarray, " n"]) -> tuple[float, Float[ndarray, " s"]]:

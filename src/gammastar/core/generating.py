@@ -46,7 +46,7 @@ def l_divergence(function: GeneratingFunction, p: Float[ndarray, "*t n"], q: Flo
         p: weights at which the portfolio was formed, last axis n.
         q: weights to which returns moved them, same shape and the same names.
     """
-    return np.log(relative_value(function, p, q)) - (function.log_value(q) - function.log_value(p))
+    return np.asarray(np.log(relative_value(function, p, q)) - (function.log_value(q) - function.log_value(p)))
 
 
 def relative_value(function: GeneratingFunction, p: Float[ndarray, "*t n"], q: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
@@ -57,7 +57,7 @@ def relative_value(function: GeneratingFunction, p: Float[ndarray, "*t n"], q: F
 
 def _log(mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:
     """Return log mu, and zero where mu is zero."""
-    return np.log(mu, out=np.zeros_like(mu), where=mu > 0.0)
+    return np.asarray(np.log(mu, out=np.zeros_like(mu), where=mu > 0.0))
 
 
 def _entropy(mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:

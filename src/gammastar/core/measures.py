@@ -74,7 +74,7 @@ def relative_returns(portfolio: Float[ndarray, " t"], benchmark: Float[ndarray, 
 def relative_log_returns(portfolio: Float[ndarray, " t"], benchmark: Float[ndarray, " t"]) -> Float[ndarray, " t"]:
     """Return ``log(1 + p) - log(1 + b)``, a session; they add up to the log of the relative wealth."""
     _same(portfolio, benchmark)
-    return np.log1p(portfolio) - np.log1p(benchmark)
+    return np.asarray(np.log1p(portfolio) - np.log1p(benchmark))
 
 
 def log_mean(log_returns: Float[ndarray, " t"], periods: int) -> float:

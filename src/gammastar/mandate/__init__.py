@@ -25,5 +25,25 @@ __all__ = [
 
 from gammastar.mandate.check import check_weights
 from gammastar.mandate.mandate import Mandate
-from gammastar.mandate.rules import ActiveWeight, Beta, Exclude, Exclusion, Exposure, Reading, Rule, SectorActive, TrackingError, Turnover, WeightBounds
-from gammastar.mandate.strategy import ArithmeticGrowth, Clocks, DataPolicy, EqualGrowth, Generated, TradingPolicy, VolatilityCapture
+from gammastar.mandate.rules import (
+    ActiveWeight,
+    Beta,
+    Exclude,
+    Exclusion,
+    Exposure,
+    Reading,
+    Rule,
+    SectorActive,
+    TrackingError,
+    Turnover,
+    WeightBounds,
+)
+from gammastar.mandate.strategy import (
+    ArithmeticGrowth,
+    Clocks,
+    DataPolicy,
+    EqualGrowth,
+    Generated,
+    TradingPolicy,
+    VolatilityCapture,
+)

@@ -57,7 +57,7 @@ class Calendar:
 
     def __post_init__(self) -> None:
         sessions = frozen_array(self.sessions, "datetime64[D]")
-        following = np.datetime64(self.following, "D")
+        following = self.following.astype("datetime64[D]")
         ahead = np.append(sessions, following)
         if not bool(np.all(ahead[1:] > ahead[:-1])):
             raise ValueError("sessions must increase strictly and end before `following`")
@@ -87,7 +87,7 @@ class Calendar:
         Raises:
             ValueError: `date` is not a session; the message names its neighbours.
         """
-        day = np.datetime64(date, "D")
+        day = date.astype("datetime64[D]")
         at = int(np.searchsorted(self.sessions, day))
         if at == len(self) or self.sessions[at] != day:
             around = [str(self.sessions[k]) for k in (at - 1, at) if 0 <= k < len(self)]
@@ -96,7 +96,7 @@ class Calendar:
 
     def last_on_or_before(self, date: np.datetime64) -> int:
         """Return the position of the last session on or before `date` (-1 if there is none)."""
-        return int(np.searchsorted(self.sessions, np.datetime64(date, "D"), side="right")) - 1
+        return int(self.sessions.searchsorted(date.astype("datetime64[D]"), side="right")) - 1
 
     def first(self, count: int) -> Calendar:
         """Return the calendar of the first `count` sessions; the next one is what follows."""

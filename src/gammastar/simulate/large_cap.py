@@ -70,7 +70,7 @@ class LargeCapMarket:
     start: dt.date = dt.date(2006, 10, 31)
     end: dt.date = dt.date(2019, 12, 31)
     exchange: str = "XNYS"
-    buffer: float = 0.2
+    buffer: float = 0.19
     shocks: Shocks = field(default_factory=Shocks)
     growth: Growth = field(default_factory=Growth)
     firms: Firms = field(default_factory=Firms)

@@ -183,6 +183,9 @@ def _check_completeness(tables: dict[str, Table], findings: Findings) -> None:
     members, returns = tables["members"], tables.get("returns")
     days, _ = snapshot_days(members)
     forward = np.isfinite(members.numbers["forward_return"])
+    if len(days) == 0:
+        findings.add(members.file, "weight-sum", "no weight is above zero", column="weight")
+        return
     if returns is None and not forward.any():
         findings.add(
             members.file,

@@ -225,6 +225,10 @@ class _Reader:
         """Return true or false; nothing is false."""
         if array is None:
             return np.zeros(len(self.rows), dtype=bool)
+        kind = array.type
+        if not (pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind) or _is_text(kind)):
+            self._wrong_type(kind, "true or false")
+            return np.zeros(len(self.rows), dtype=bool)
         coded = _coded(array.cast(pa.string()), frozenset({""}))
         unknown = np.array([*(text.lower() not in _FLAGS for text in coded.values), False])[coded.codes]
         self._bad("flag", "neither true nor false", unknown, coded.at)

@@ -112,6 +112,7 @@ def _read_parquet(file: str, content: bytes, wanted: _Columns, findings: Finding
         if chosen is None:
             return None
         table = source.read(columns=[header[position] for position in chosen.values()])
+        table.validate(full=True)  # texts that are not UTF-8
     except (pa.ArrowException, OSError) as error:
         findings.add(file, "parquet-damaged", f"the Parquet file cannot be read: {str(error)[:120]}")
         return None
@@ -124,7 +125,11 @@ def _read_csv(file: str, content: bytes, wanted: _Columns, findings: Findings) -
     if text is None:
         return None
     first, _, _ = text.partition(b"\n")
-    header = [name.strip() for name in next(csv.reader([first.decode().rstrip("\r")]))]
+    try:
+        header = [name.strip() for name in next(csv.reader([first.decode().rstrip("\r")], strict=True))]
+    except csv.Error as error:
+        findings.add(file, "header", f"the first row is not a header of names separated by commas: {error}", row=1)
+        return None
     if len(header) == 1 and any(mark in first for mark in (b";", b"\t", b"|")):
         mark = next(mark for mark in (";", "\t", "|") if mark.encode() in first)
         findings.add(
@@ -138,7 +143,15 @@ def _read_csv(file: str, content: bytes, wanted: _Columns, findings: Findings) -
     chosen = wanted.choose(file, header, findings)
     if chosen is None:
         return None
-    table, rows = _parse_csv(file, text, header, findings)
+    try:
+        table, rows = _parse_csv(file, text, header, findings)
+    except pa.ArrowInvalid as error:
+        findings.add(
+            file,
+            "csv-damaged",
+            f"the file cannot be read as CSV (a quotation mark that is not closed?): {str(error)[:120]}",
+        )
+        return None
     columns = {ours: table.column(position).combine_chunks() for ours, position in chosen.items()}
     return Raw(file, rows, columns, wanted.ignored(header, chosen))
 

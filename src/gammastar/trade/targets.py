@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["fixed_targets", "left_names", "without_names", "within_band"]
+__all__ = ["fixed_targets", "left_names", "within_band", "without_names"]
 
 from typing import TYPE_CHECKING
 

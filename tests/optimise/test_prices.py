@@ -1,0 +1,154 @@
+"""The price of a rule: the derivative of the best objective with respect to the rule's limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from gammastar.mandate import (
+    ActiveWeight,
+    Beta,
+    Exposure,
+    Mandate,
+    Rule,
+    SectorActive,
+    TrackingError,
+    TradingPolicy,
+    Turnover,
+    VolatilityCapture,
+    WeightBounds,
+)
+from gammastar.optimise import Status, propose
+
+if TYPE_CHECKING:
+    from gammastar.market.moment import Moment
+
+BP_PER_PERCENT = 100.0
+"""Basis points (1e-4) of growth per 1% (0.01) of the limit, for one unit of growth per unit of the limit."""
+LIMIT: dict[str, str] = {"weight": "maximum"}
+
+
+def limits(rng: np.random.Generator, m: Moment) -> tuple[Rule, ...]:
+    """Return rules of one limit each, tight enough that several bind."""
+    every: list[Rule] = [
+        TrackingError(float(rng.uniform(0.008, 0.02))),
+        ActiveWeight(float(rng.uniform(0.006, 0.02))),
+        WeightBounds(maximum=float(m.benchmark.max() + rng.uniform(-0.005, 0.002))),
+        SectorActive(float(rng.uniform(0.003, 0.01)), (("S0", 0.004),)),
+        Beta(float(rng.uniform(0.002, 0.01))),
+        Exposure(float(rng.uniform(0.01, 0.05))),
+        Turnover(float(rng.uniform(0.25, 0.5))),
+    ]
+    chosen = rng.permutation(len(every))[:5]
+    return tuple(every[k] for k in sorted(chosen))
+
+
+def case(bench: Any, seed: int) -> tuple[Mandate, Moment]:
+    rng = np.random.default_rng(seed)
+    m = bench.moment(rng, int(rng.integers(30, 70)))
+    held = m.benchmark * np.exp(rng.normal(0.0, 0.1, len(m.benchmark)))
+    cost = float(rng.choice([0.0, 0.0005]))
+    return Mandate(rules=limits(rng, m), trading=TradingPolicy(cost=cost), data=bench.policy), replace(m, holdings=held / held.sum())
+
+
+def with_limit(mandate: Mandate, name: str, change: float) -> Mandate:
+    """Return the mandate with one rule's limit multiplied by ``1 + change``."""
+    attribute = LIMIT.get(name, "limit")
+    moved = tuple(
+        replace(rule, **{attribute: getattr(rule, attribute) * (1.0 + change)}) if rule.name == name else rule for rule in mandate.rules
+    )
+    return replace(mandate, rules=moved)
+
+
+def slope(bench: Any, mandate: Mandate, m: Moment, name: str) -> float:
+    """Return the central difference of the best objective, basis points per 1% of the limit."""
+    rule = next(rule for rule in mandate.rules if rule.name == name)
+    limit, step = getattr(rule, LIMIT.get(name, "limit")), 1e-4
+    best = []
+    for change in (step, -step):
+        proposal = propose(with_limit(mandate, name, change), m)
+        assert proposal.status is Status.OPTIMAL
+        best.append(bench.value(mandate, m, proposal.targets))
+    return (best[0] - best[1]) / (2.0 * step * limit) * BP_PER_PERCENT
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_prices_are_the_slopes_of_the_best_objective(bench: Any, block: int) -> None:
+    binding = 0
+    for seed in range(block, 20, 4):
+        mandate, m = case(bench, seed)
+        proposal = propose(mandate, m)
+        assert proposal.status is Status.OPTIMAL
+        for rule in mandate.rules:
+            told, measured = proposal.prices.get(rule.name, 0.0), slope(bench, mandate, m, rule.name)
+            assert told == pytest.approx(measured, rel=1e-3, abs=1e-4), (seed, rule.name)
+            binding += told > 0.0
+    assert binding >= 10
+
+
+@pytest.mark.parametrize(
+    ("rule", "attribute"),
+    [
+        (WeightBounds(plus=0.004), "plus"),
+        (WeightBounds(multiple=1.3), "multiple"),
+        (WeightBounds(maximum=0.11), "maximum"),
+        (WeightBounds(minimum=0.004), "minimum"),
+    ],
+)
+def test_each_form_of_the_weight_rule_has_its_price(bench: Any, monkeypatch: pytest.MonkeyPatch, rule: Rule, attribute: str) -> None:
+    """A minimum is dearer the higher it is: its slope is negative, and it binds all the same."""
+    monkeypatch.setitem(LIMIT, "weight", attribute)
+    m = bench.moment(np.random.default_rng(3), 40)
+    mandate = Mandate(rules=(rule, TrackingError(0.02)), data=bench.policy)
+    measured = slope(bench, mandate, m, "weight")
+    assert abs(measured) > 1e-2
+    assert propose(mandate, m).prices["weight"] == pytest.approx(measured, rel=1e-3)
+
+
+def test_a_cap_on_neutral_names_has_its_price_too(bench: Any) -> None:
+    """A neutral name above the cap is held at the cap, and moves with it."""
+    rng = np.random.default_rng(4)
+    m = bench.moment(rng, 40)
+    observed = m.observed.copy()
+    observed[:, np.argsort(m.benchmark)[-3:]] = False
+    m = replace(m, observed=observed)
+    cap = float(np.sort(m.benchmark)[-4]) + 0.003
+    mandate = Mandate(rules=(WeightBounds(maximum=cap), TrackingError(0.05)), data=bench.policy)
+    assert (m.benchmark > cap).any()
+    assert propose(mandate, m).prices["weight"] == pytest.approx(slope(bench, mandate, m, "weight"), rel=1e-3)
+
+
+def test_a_rule_that_does_not_bind_has_no_price(bench: Any) -> None:
+    m = bench.moment(np.random.default_rng(5), 40)
+    loose = (TrackingError(0.9), ActiveWeight(0.9), SectorActive(0.9), Beta(0.9), Exposure(9.0), Turnover(2.0), WeightBounds(maximum=1.0))
+    assert propose(Mandate(rules=(loose), data=bench.policy), m).prices == {}
+    held = replace(m, holdings=m.benchmark)
+    assert propose(Mandate(strategy=VolatilityCapture(holding_period=0.5), rules=loose, data=bench.policy), held).prices == {}
+
+
+def test_without_a_free_name_there_is_no_price(bench: Any) -> None:
+    """Where every weight is fixed nothing can be bought with a looser limit (of these rules)."""
+    m = bench.moment(np.random.default_rng(5), 40)
+    m = replace(m, observed=np.zeros_like(m.observed))
+    rules: tuple[Rule, ...] = (TrackingError(0.02), SectorActive(0.01), Beta(0.01), Exposure(0.01), Turnover(0.5))
+    proposal = propose(Mandate(rules=rules, data=bench.policy), m)
+    assert proposal.status is Status.OPTIMAL
+    np.testing.assert_allclose(proposal.targets, m.benchmark, rtol=1e-14)
+    assert proposal.prices == {}
+
+
+PRICED: list[Callable[[float], Rule]] = [TrackingError, ActiveWeight, SectorActive, Beta, Exposure, Turnover]
+
+
+@pytest.mark.parametrize("make", PRICED, ids=lambda make: make.__name__)
+def test_prices_are_positive_and_fall_as_the_limit_is_loosened(bench: Any, make: Callable[[float], Rule]) -> None:
+    """The best objective is concave in a limit."""
+    m = bench.moment(np.random.default_rng(8), 40)
+    prices = [propose(Mandate(rules=(make(limit), TrackingError(0.08)) if make is not TrackingError else (make(limit),), data=bench.policy), m).prices for limit in (0.002, 0.004, 0.008)]
+    name = make(0.1).name
+    told = [price.get(name, 0.0) for price in prices]
+    assert told[0] > told[1] >= told[2] >= 0.0
