@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from gammastar.app.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 START, END = "2018-05-31", "2019-12-31"
 FROM, TO, ON = "2019-06-28", "2019-12-31", "2019-11-29"
@@ -83,7 +85,10 @@ def write_dataset(folder: Path, *, names: int = 25, seed: int = 1) -> None:
 
     rng = np.random.default_rng(seed)
     days = exchange_calendars.get_calendar("XNYS", start=START, end=END).sessions.to_numpy().astype("datetime64[D]")
-    returns = np.expm1(0.008 * rng.standard_normal((len(days), 1)) * rng.uniform(0.5, 1.5, names) + rng.uniform(0.005, 0.02, names) * rng.standard_normal((len(days), names)))
+    returns = np.expm1(
+        0.008 * rng.standard_normal((len(days), 1)) * rng.uniform(0.5, 1.5, names)
+        + rng.uniform(0.005, 0.02, names) * rng.standard_normal((len(days), names))
+    )
     caps = rng.dirichlet(np.full(names, 4.0)) * np.cumprod(1.0 + returns, axis=0)
     month = days.astype("datetime64[M]")
     ends = np.flatnonzero(np.append(month[1:] != month[:-1], True))
@@ -91,7 +96,12 @@ def write_dataset(folder: Path, *, names: int = 25, seed: int = 1) -> None:
     members, rows = ["date,asset_id,weight,sector,ticker,name"], ["date,asset_id,total_return"]
     for t in ends:
         weights = caps[t] / caps[t].sum()
-        members += [f'{days[t]},{1000 + i},{weights[i]!r},{sectors[i % 4]},T{i},"Name {i}, Inc"'.replace("np.float64(", "").replace(")", "") for i in range(names)]
+        members += [
+            f'{days[t]},{1000 + i},{weights[i]!r},{sectors[i % 4]},T{i},"Name {i}, Inc"'.replace(
+                "np.float64(", ""
+            ).replace(")", "")
+            for i in range(names)
+        ]
     for t in range(ends[0] + 1, len(days)):
         rows += [f"{days[t]},{1000 + i},{float(returns[t, i])!r}" for i in range(names)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,7 +140,9 @@ def run(store: Path, mandates: Path, made_once: Callable[[str, Callable[[Path], 
     """A saved run of `tiny.toml`; read it, do not change it."""
     from gammastar.workspace import run_mandate
 
-    return made_once("app-run", lambda folder: run_mandate(mandates / "tiny.toml", store, start=FROM, end=TO, out=folder))
+    return made_once(
+        "app-run", lambda folder: run_mandate(mandates / "tiny.toml", store, start=FROM, end=TO, out=folder)
+    )
 
 
 @pytest.fixture

@@ -96,7 +96,14 @@ def test_a_closed_pipe_is_no_failure_to_tell(store):
     code = "from gammastar.app.cli import main; main()"
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([sys.executable, "-c", code, "data", "status", str(store)], stdout=writing, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "data", "status", str(store)],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     os.close(writing)
     assert "Traceback" not in done.stderr
 
@@ -143,5 +150,8 @@ def test_template_and_example_are_the_same_mandate():
     from gammastar.mandate import Mandate
 
     root = Path(__file__).resolve().parents[2]
-    template, example = root / "src" / "gammastar" / "templates" / "mandate.toml", root / "examples" / "mandates" / "us-enhanced-index.toml"
+    template, example = (
+        root / "src" / "gammastar" / "templates" / "mandate.toml",
+        root / "examples" / "mandates" / "us-enhanced-index.toml",
+    )
     assert Mandate.load(template).fingerprint == Mandate.load(example).fingerprint

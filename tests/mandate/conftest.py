@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +12,9 @@ from gammastar.core.covariance import FactoredCovariance
 from gammastar.market.assets import Assets
 from gammastar.market.calendar import Frequency
 from gammastar.market.moment import Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SECTORS = ("Energy", "Financials", "Utilities", "Unknown")
 

@@ -93,7 +93,8 @@ def message(tmp_path):
             Mandate.load(path)
         text = str(caught.value)
         assert text.startswith(f"{path}")
-        assert caught.value.where and caught.value.what
+        assert caught.value.where
+        assert caught.value.what
         return text.removeprefix(f"{path}")
 
     return told
@@ -143,7 +144,7 @@ def test_first_the_typo_then_the_rest(message):
 
 def test_no_file(tmp_path):
     """A missing file and a folder are told apart."""
-    with pytest.raises(MandateError, match="No such file.*gammastar init"):
+    with pytest.raises(MandateError, match=r"No such file.*gammastar init"):
         Mandate.load(tmp_path / "absent.toml")
     with pytest.raises(MandateError, match=r"Is a directory.*mandate\.toml in it"):
         Mandate.load(tmp_path)

@@ -184,13 +184,20 @@ def test_form_does_not_matter(load):
 def test_every_value_matters(load):
     """Any changed value changes the fingerprint."""
     seen = {load(FULL).fingerprint}
-    values = [found for found in re.finditer(r"(?<![\w.\"])\d[\d.e]*(?![\w.\"])", FULL)]
+    values = list(re.finditer(r"(?<![\w.\"])\d[\d.e]*(?![\w.\"])", FULL))
     assert len(values) > 20
     for found in values:
         number = float(found[0])
         changed = str(int(number) + 1) if found[0].isdigit() and number >= 1 else repr(number * 0.9)
         seen.add(load(FULL[: found.start()] + changed + FULL[found.end() :]).fingerprint)
-    for one, two in (("arithmetic", "equal"), ("daily", "weekly"), ("Everything", "Every thing"), ("7.2", "7.3"), ("law", "lore"), ("true", "false")):
+    for one, two in (
+        ("arithmetic", "equal"),
+        ("daily", "weekly"),
+        ("Everything", "Every thing"),
+        ("7.2", "7.3"),
+        ("law", "lore"),
+        ("true", "false"),
+    ):
         seen.add(load(FULL.replace(one, two, 1)).fingerprint)
     assert len(seen) == 1 + len(values) + 6
 
@@ -202,7 +209,11 @@ def test_defaults_are_the_types_own(load):
 
 @pytest.mark.parametrize(
     ("text", "function"),
-    [("function = 'market'", Market()), ("function = 'equal'", Diversity(0.0)), ("function = 'diversity'\np = 0.76", Diversity(0.76))],
+    [
+        ("function = 'market'", Market()),
+        ("function = 'equal'", Diversity(0.0)),
+        ("function = 'diversity'\np = 0.76", Diversity(0.76)),
+    ],
 )
 def test_generated(load, text, function):
     """A generating function is told by its name and parameter."""
@@ -221,5 +232,8 @@ def test_dial_scales_the_active_bet(load):
 
 def test_canonical_form_tells_types_apart(load):
     """Two functions with the same parameters are two mandates."""
-    texts = [f"name = 'x'\n[strategy]\nkind = 'generated'\nfunction = '{name}'\n" for name in ("market", "entropy", "gini_simpson", "equal")]
+    texts = [
+        f"name = 'x'\n[strategy]\nkind = 'generated'\nfunction = '{name}'\n"
+        for name in ("market", "entropy", "gini_simpson", "equal")
+    ]
     assert len({load(text).fingerprint for text in texts}) == 4

@@ -37,7 +37,9 @@ RULES = {
     "sector own": SectorActive(0.02, (("Energy", 0.005), ("Unknown", 0.04))),
     "beta": Beta(0.01),
     "exposure": Exposure(0.03),
-    "exclude": Exclude((Exclusion("ID03", "a reason"), Exclusion("ID12", "left long ago"), Exclusion("ID99", "never listed"))),
+    "exclude": Exclude(
+        (Exclusion("ID03", "a reason"), Exclusion("ID12", "left long ago"), Exclusion("ID99", "never listed"))
+    ),
     "turnover": Turnover(0.4),
 }
 
@@ -86,7 +88,9 @@ def test_rows_and_measure_agree_on_random_weights(rule, moments):
     assert {True, False} <= set(verdicts)
 
 
-@pytest.mark.parametrize("name", [name for name in RULES if not name.startswith(("exclude", "weight minimum", "weight all"))])
+@pytest.mark.parametrize(
+    "name", [name for name in RULES if not name.startswith(("exclude", "weight minimum", "weight all"))]
+)
 def test_verdicts_change_together_at_the_limit(name, moments):
     """On a line from inside to outside the two readings cross their limit at the same point, from both sides."""
     rule, rng, crossings = RULES[name], np.random.default_rng(9), 0
@@ -110,11 +114,21 @@ def test_verdicts_change_together_at_the_limit(name, moments):
 def test_headroom_is_what_is_left_of_the_limit(moment, moments):
     """Where one row tells all, headroom is minus the excess of the rows."""
     rng = np.random.default_rng(2)
-    for rule in (RULES["tracking_error"], RULES["active_weight"], RULES["sector"], RULES["sector own"], RULES["beta"], RULES["exposure"], RULES["turnover"]):
+    for rule in (
+        RULES["tracking_error"],
+        RULES["active_weight"],
+        RULES["sector"],
+        RULES["sector own"],
+        RULES["beta"],
+        RULES["exposure"],
+        RULES["turnover"],
+    ):
         for seed in range(10):
             moment = moments(seed)
             weights = members_only(moment, rng.dirichlet(np.full(14, 3.0)))
-            assert rule.measure(weights, moment).headroom == pytest.approx(-broken_by_rows(rule, moment, weights), abs=1e-12)
+            assert rule.measure(weights, moment).headroom == pytest.approx(
+                -broken_by_rows(rule, moment, weights), abs=1e-12
+            )
 
 
 def test_slopes_are_the_derivative_of_the_bounds(moments):
@@ -129,7 +143,14 @@ def test_slopes_are_the_derivative_of_the_bounds(moments):
 
 def test_benchmark_keeps_every_active_rule(moment):
     """Holding the benchmark has no active weight, risk or exposure, and beta one."""
-    for rule in (TrackingError(0.0), ActiveWeight(0.0), SectorActive(0.0), Beta(0.0), Exposure(0.0), WeightBounds(plus=0.0, multiple=1.0)):
+    for rule in (
+        TrackingError(0.0),
+        ActiveWeight(0.0),
+        SectorActive(0.0),
+        Beta(0.0),
+        Exposure(0.0),
+        WeightBounds(plus=0.0, multiple=1.0),
+    ):
         reading = rule.measure(moment.benchmark, moment)
         assert not reading.breached
         assert broken_by_rows(rule, moment, moment.benchmark) <= 1e-12
@@ -158,7 +179,10 @@ def test_rules_without_risk_need_no_covariance(moments):
 def test_turnover_without_holdings_is_not_measured(moment, without_holdings):
     """Nobody knows the turnover from unknown holdings."""
     assert Turnover(0.1).measure(moment.benchmark, without_holdings(moment)) is None
-    assert "turnover" not in {reading.rule for reading in check_weights(Mandate(rules=(Turnover(0.1),)), moment.benchmark, without_holdings(moment))}
+    assert "turnover" not in {
+        reading.rule
+        for reading in check_weights(Mandate(rules=(Turnover(0.1),)), moment.benchmark, without_holdings(moment))
+    }
 
 
 def test_readings_do_not_depend_on_the_order_of_assets(moments):
@@ -167,7 +191,9 @@ def test_readings_do_not_depend_on_the_order_of_assets(moments):
     order = rng.permutation(14)
     turned = dataclasses.replace(
         moment,
-        assets=type(moment.assets)(tuple(moment.assets.ids[k] for k in order), tuple(moment.assets.tickers[k] for k in order)),
+        assets=type(moment.assets)(
+            tuple(moment.assets.ids[k] for k in order), tuple(moment.assets.tickers[k] for k in order)
+        ),
         benchmark=moment.benchmark[order],
         sector_codes=moment.sector_codes[order],
         holdings=moment.holdings[order],
@@ -189,7 +215,9 @@ def test_check_has_long_only_and_fully_invested_first(moment):
     broken = {reading.rule for reading in check_weights(Mandate(), short, moment) if reading.breached}
     assert broken == {"long_only", "fully_invested"}
     cash = 0.9 * moment.benchmark
-    assert {reading.rule for reading in check_weights(Mandate(), cash, moment) if reading.breached} == {"fully_invested"}
+    assert {reading.rule for reading in check_weights(Mandate(), cash, moment) if reading.breached} == {
+        "fully_invested"
+    }
     assert not any(reading.breached for reading in check_weights(Mandate(), cash, moment, fully_invested=False))
 
 

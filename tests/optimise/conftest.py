@@ -99,7 +99,6 @@ def _to_exclude(rng: np.random.Generator, m: Moment) -> ndarray:
 
 def random_mandate(rng: np.random.Generator, m: Moment) -> Mandate:
     """Return a mandate with a random subset of rules, some of them impossible together."""
-    n = len(m.benchmark)
 
     def between(low: float, high: float) -> float:
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))

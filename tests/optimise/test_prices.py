@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,8 @@ from gammastar.mandate import (
 from gammastar.optimise import Status, propose
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gammastar.market.moment import Moment
 
 BP_PER_PERCENT = 100.0

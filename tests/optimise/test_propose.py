@@ -12,6 +12,8 @@ from gammastar.core.generating import Diversity, Market, bet_dial
 from gammastar.mandate import (
     ActiveWeight,
     Beta,
+    Exclude,
+    Exclusion,
     Exposure,
     Generated,
     Mandate,
@@ -51,7 +53,7 @@ def permuted(m: Moment, order: np.ndarray) -> Moment:
 
 def widened(m: Moment, rng: np.random.Generator, extra: int) -> Moment:
     """Return the same market with `extra` listed names that are neither in the benchmark nor held."""
-    n, t = len(m.benchmark), len(m.returns)
+    t = len(m.returns)
     loadings = np.vstack((m.covariance.loadings, rng.normal(0.0, 0.3, (extra, m.covariance.loadings.shape[1]))))
     specific = np.append(m.covariance.specific, rng.uniform(0.1, 0.5, extra))
     return replace(
@@ -82,8 +84,9 @@ def test_permuting_assets_permutes_the_answer(bench: Any, seed: int) -> None:
 def test_names_outside_the_benchmark_change_nothing(bench: Any, seed: int) -> None:
     mandate, m = bench.case(seed, largest=60)
     wide = widened(m, np.random.default_rng(seed), 3)
-    excluded = replace(mandate, rules=(*(rule for rule in mandate.rules if rule.name != "exclude"), bench.excluding(0)))
-    with_more = replace(excluded, rules=(*excluded.rules[:-1], type(excluded.rules[-1])((*excluded.rules[-1].assets, *_outsider()))))
+    others = tuple(rule for rule in mandate.rules if rule.name != "exclude")
+    listed = (*bench.excluding(0).assets, Exclusion("X1", "an outsider"), Exclusion("NOWHERE", "not listed at all"))
+    excluded, with_more = replace(mandate, rules=(*others, bench.excluding(0))), replace(mandate, rules=(*others, Exclude(listed)))
     here, there = propose(excluded, m), propose(with_more, wide)
     assert here.status is there.status
     n = len(m.benchmark)
@@ -91,12 +94,6 @@ def test_names_outside_the_benchmark_change_nothing(bench: Any, seed: int) -> No
         assert (there.targets[n:] == 0.0).all()
     np.testing.assert_allclose(there.targets[:n], here.targets, atol=1e-7)
     assert set(there.conflict) == set(here.conflict)
-
-
-def _outsider() -> tuple[Any, ...]:
-    from gammastar.mandate import Exclusion
-
-    return (Exclusion("X1", "an outsider"), Exclusion("NOWHERE", "not listed at all"))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -200,7 +197,7 @@ TAMPERED: list[Rule] = [
 ]
 
 
-@pytest.mark.parametrize("rule", TAMPERED, ids=lambda rule: repr(rule))
+@pytest.mark.parametrize("rule", TAMPERED, ids=repr)
 def test_a_tampered_answer_is_not_released(bench: Any, monkeypatch: pytest.MonkeyPatch, rule: Rule) -> None:
     """One millionth of weight, moved where a binding rule forbids it."""
     m = bench.moment(np.random.default_rng(9), 24, sectors=4)

@@ -126,6 +126,13 @@ def test_the_parts_drawn_add_up_to_the_relative_return_drawn(full_track: Track) 
     assert own.pop("Relative return") == pytest.approx(sum(own.values()), abs=1e-4)
 
 
+def test_labels_say_where_the_lines_end(full_track: Track) -> None:
+    texts = {note.text for note in figure_relative_return(full_track).layout.annotations}
+    for part, label in (("allocation", "Allocation"), ("captured_volatility", "Captured volatility"), ("cost", "Cost")):
+        total = 100.0 * getattr(full_track.attribution, part).sum()
+        assert f"{label}  {total:.2f}%".replace("-", "\u2212") in texts
+
+
 def test_wealth_starts_at_one_and_ends_where_returns_compound_to(full_track: Track) -> None:
     shown = lines(figure_wealth(full_track))
     assert shown["Portfolio"][0] == shown["Benchmark"][0] == 1.0

@@ -253,5 +253,5 @@ def test_without_histories_there_is_no_estimate() -> None:
      {"correlation_shrinkage": 1.1}, {"volatility_shrinkage": -0.1}],
 )
 def test_it_refuses_parameters_outside_their_range(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="need|must"):
+    with pytest.raises(ValueError, match=r"need|must"):
         replace(SMALL, **wrong)

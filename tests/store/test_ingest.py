@@ -226,7 +226,7 @@ def test_a_killed_ingest_leaves_the_old_store_or_none(existing: bool, good: Path
     dataset = make(1).write(tmp_path / "new")
     new = ingest(dataset, tmp_path / "after").fingerprint
     seen = set()
-    for moment in range(1, 99, 2 if existing else 7):
+    for moment in range(1, 99, 3 if existing else 7):
         home = tmp_path / f"home{moment}"
         shutil.copytree(good, home / "store") if existing else home.mkdir()
         with pytest.MonkeyPatch.context() as patch:

@@ -39,7 +39,7 @@ def drawn(seed: int, n: int, *, cash: float = 0.0, spread: float = 0.2) -> tuple
     """Return weights held (cash last) and the targets they have drifted from."""
     rng = np.random.default_rng(seed)
     target = rng.dirichlet(np.full(n, 0.8))
-    target[rng.random(n) < 0.15] = 0.0
+    target[1:][rng.random(n - 1) < 0.15] = 0.0
     target = np.append(target / target.sum(), 0.0)
     held = np.append(target[:-1] * np.exp(rng.normal(0.0, spread, n)) + (rng.random(n) < 0.1) * 0.01, 0.0)
     held = held / held.sum() * (1.0 - cash)
@@ -226,5 +226,5 @@ def test_without_names_spreads_their_weight_pro_rata(seed: int, n: int, cash: fl
     assert now.sum() == pytest.approx(1.0, abs=EXACT)
     assert now[-1] == cash
     assert (now[:-1][left] == 0.0).all()
-    ratio = (now / weights)[:-1][~left]
+    ratio = now[:-1][~left] / weights[:-1][~left]
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-12)

@@ -95,7 +95,7 @@ def _figures(track: Track) -> str:
 def _figure(picture: Picture, figure: go.Figure) -> str:
     import plotly.io
 
-    # a closing tag inside the data would end its script element
+    # a closing tag inside the data would end its script element, whatever Plotly's own writer escapes
     data = plotly.io.to_json(figure, engine="json", validate=False).replace("<", "\\u003c")
     caption, height = _escape(picture.caption), int(figure.layout.height)
     title = _escape(re.sub(r"<[^>]*>", " ", str(figure.layout.title.text)).strip())
