@@ -6,6 +6,8 @@ __all__ = [
     "check_file",
     "compare_runs",
     "data_status",
+    "decompose_market",
+    "describe_capital",
     "ingest",
     "init_workspace",
     "propose_targets",
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from gammastar.market.track import Track
     from gammastar.optimise import Proposal
     from gammastar.store import IngestReport
+    from gammastar.theory import Account, CapitalCurve
 
 
 def ingest(dataset: Path, into: Path, *, mapping: Path | None = None) -> IngestReport:
@@ -79,6 +82,49 @@ def simulate_market(out: Path, *, seed: int, members: int | None = None, listed:
         "assets": len(panel.assets),
         "fingerprint": panel.fingerprint,
     }
+
+
+def decompose_market(data: Path, generated: dict[str, Any], *, clock: str | None, cost_bp: float, frequency: str | None = None) -> Account:
+    """Return the whole exact account of a generated portfolio on a store.
+
+    Args:
+        data: the store.
+        generated: what `[strategy]` of a generated mandate says: function, p, shift, bet; `by_rank` lets the function see ranks, `top` only the largest.
+        clock: when it is formed anew; None for every session.
+        cost_bp: basis points of traded value.
+        frequency: of the panel.
+
+    Raises:
+        UsageError: parameters that do not belong to the function.
+    """
+    from pydantic import ValidationError
+
+    from gammastar.core.rank_generating import ByRank
+    from gammastar.core.rank_generating import top as among_largest
+    from gammastar.mandate.schema import GeneratedEntry
+    from gammastar.market.calendar import Clock
+    from gammastar.theory import account_for
+
+    by_rank, largest = generated.pop("by_rank", False), generated.pop("top", None)
+    try:
+        function = GeneratedEntry.model_validate({"kind": "generated", **generated}).generating_function()
+    except ValidationError as error:
+        told = {key: value for key, value in generated.items() if value is not None}
+        raise UsageError("--function", error.errors()[0]["msg"], got=str(told),
+                         advice="gammastar theory decompose --help lists what each function takes") from error  # fmt: skip
+    if largest is not None:
+        function = among_largest(largest, function)
+    elif by_rank:
+        function = ByRank(function)
+    return account_for(function, _panel(data, frequency), clock=None if clock is None else Clock(clock), cost=cost_bp / 1e4)
+
+
+def describe_capital(data: Path, on: tuple[str, ...], *, frequency: str | None = None) -> CapitalCurve:
+    """Return the capital distribution of a store's index at some closes (default: first, middle, last)."""
+    from gammastar.theory import capital_curve
+
+    panel = _panel(data, frequency)
+    return capital_curve(panel, tuple(panel.sessions[_session(panel, date)] for date in on))
 
 
 def validate_mandate(path: Path) -> Mandate:
@@ -268,6 +314,11 @@ def _panel(data: Path, frequency: str | None) -> Panel:
 
 def _moment(panel: Panel, on: str) -> Moment:
     """Return the moment at the close of the date `on`, which must be a session of the panel."""
+    return panel.moment(_session(panel, on))
+
+
+def _session(panel: Panel, on: str) -> int:
+    """Return the position of the date `on`, which must be a session of the panel."""
     day = _date("--on", on)
     sessions, calendar = panel.sessions, panel.calendar
     if day < sessions[0] or day > sessions[-1]:
@@ -277,7 +328,7 @@ def _moment(panel: Panel, on: str) -> Moment:
     if sessions[before] != day:
         raise UsageError(f"--on {on}", f"this is not a session of {calendar.name}", allowed=f"the nearest, {sessions[before]} and {sessions[before + 1]}",
                          advice="choose one of them")  # fmt: skip
-    return panel.moment(before)
+    return before
 
 
 def _date(option: str, text: str) -> np.datetime64:

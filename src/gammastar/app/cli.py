@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gammastar import workspace
-from gammastar.app import words
+from gammastar.app import theory, words
 from gammastar.errors import GammastarError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ simulate_app = typer.Typer(help="Simulate a market and write it as a dataset.", 
 app.add_typer(data_app, name="data")
 app.add_typer(mandate_app, name="mandate")
 app.add_typer(simulate_app, name="simulate")
+app.add_typer(theory.app, name="theory")
 
 BREACH, CONFLICT, UNSOLVED = 3, 4, 1
 

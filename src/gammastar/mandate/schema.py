@@ -121,6 +121,10 @@ class GeneratedEntry(_Model):
 
     def build(self) -> Strategy:
         """Return the strategy."""
+        return Generated(self.generating_function())
+
+    def generating_function(self) -> GeneratingFunction:
+        """Return the generating function, its active bet dialled."""
         functions: dict[str, GeneratingFunction] = {
             "market": Market(),
             "equal": Diversity(0.0),
@@ -128,7 +132,7 @@ class GeneratedEntry(_Model):
             "entropy": Entropy(self.shift or 0.0),
             "gini_simpson": GiniSimpson(),
         }
-        return Generated(bet_dial(functions[self.function], self.bet))
+        return bet_dial(functions[self.function], self.bet)
 
 
 class RiskEntry(_Model):
