@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["propose"]
 
 import hashlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
 PER_ONE_PERCENT_IN_BP = 0.01 * 1e4
 
 
+@dataclass(frozen=True)
+class _Verdict:
+    """How the search for targets came out."""
+
+    status: Status
+    prices: dict[str, float] = field(default_factory=dict)
+    conflict: tuple[str, ...] = ()
+    advice: str = ""
+
+
 def propose(mandate: Mandate, moment: Moment) -> Proposal:
     """Return target weights for `mandate` from what is known at `moment`, and nothing else.
 
@@ -48,16 +59,17 @@ def propose(mandate: Mandate, moment: Moment) -> Proposal:
     answer = solve(problem)
     if answer.outcome is Outcome.INFEASIBLE:
         rules = contradicting_rules(mandate, moment, answer)
-        return _proposal(mandate, moment, holdings, Status.CONFLICT, conflict=rules, advice=_conflict_advice(rules))
+        return _proposal(mandate, moment, holdings, _Verdict(Status.CONFLICT, conflict=rules, advice=_conflict_advice(rules)))
     if answer.outcome is Outcome.FAILED:
-        return _proposal(mandate, moment, holdings, Status.UNSOLVED, advice=f"the solver stopped with {answer.message}; nothing was changed")
+        advice = f"the solver stopped with {answer.message}; nothing was changed"
+        return _proposal(mandate, moment, holdings, _Verdict(Status.UNSOLVED, advice=advice))
     targets = _clean(answer.weights)
     binding = {rule: price * PER_ONE_PERCENT_IN_BP for rule, price in answer.prices.items() if price > 1e-9 and rule in problem.rules}
-    proposal = _proposal(mandate, moment, targets, Status.OPTIMAL, prices=binding)
+    proposal = _proposal(mandate, moment, targets, _Verdict(Status.OPTIMAL, binding))
     broken = [reading.rule for reading in proposal.readings if reading.breached]
     if broken:
         advice = f"the answer breaks {', '.join(broken)} by more than rounding in the independent check; it is not released"
-        return _proposal(mandate, moment, holdings, Status.UNSOLVED, advice=advice)
+        return _proposal(mandate, moment, holdings, _Verdict(Status.UNSOLVED, advice=advice))
     return proposal
 
 
@@ -74,12 +86,12 @@ def _with_risk_if_possible(mandate: Mandate, moment: Moment) -> Moment:
 def _generated(mandate: Mandate, moment: Moment, strategy: Generated) -> Proposal:
     """Return the generated weights; rules are measured, since nothing can be optimised to keep them."""
     targets = strategy.function.weights(moment.benchmark)
-    proposal = _proposal(mandate, moment, targets, Status.OPTIMAL)
+    proposal = _proposal(mandate, moment, targets, _Verdict(Status.OPTIMAL))
     broken = tuple(reading.rule for reading in proposal.readings if reading.breached)
     if not broken:
         return proposal
     advice = "the generated weights break these rules; turn the bet dial down, loosen the limits, or use volatility_capture"
-    return _proposal(mandate, moment, targets, Status.CONFLICT, conflict=broken, advice=advice)
+    return _proposal(mandate, moment, targets, _Verdict(Status.CONFLICT, conflict=broken, advice=advice))
 
 
 def _clean(weights: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
@@ -92,21 +104,12 @@ def _conflict_advice(rules: tuple[str, ...]) -> str:
     return f"no weights keep {' and '.join(rules) or 'all rules'} together; loosen one of them"
 
 
-def _proposal(
-    mandate: Mandate,
-    moment: Moment,
-    targets: Float[ndarray, " n"],
-    status: Status,
-    *,
-    prices: dict[str, float] | None = None,
-    conflict: tuple[str, ...] = (),
-    advice: str = "",
-) -> Proposal:
+def _proposal(mandate: Mandate, moment: Moment, targets: Float[ndarray, " n"], verdict: _Verdict) -> Proposal:
     """Return a proposal with everything that follows from its targets."""
     holdings = moment.benchmark if moment.holdings is None else moment.holdings
     traded = float(np.abs(targets - holdings).sum())
     return Proposal(
-        status=status,
+        status=verdict.status,
         mandate=mandate.name,
         moment=moment,
         targets=targets,
@@ -115,11 +118,11 @@ def _proposal(
         names=int((targets > 0.0).sum()),
         turnover_two_way=traded,
         cost=traded * mandate.trading.cost,
-        prices=prices or {},
-        readings=check_weights(mandate, targets, moment, fully_invested=status is Status.OPTIMAL),
-        conflict=conflict,
+        prices=verdict.prices,
+        readings=check_weights(mandate, targets, moment, fully_invested=verdict.status is Status.OPTIMAL),
+        conflict=verdict.conflict,
         neutral=0 if isinstance(mandate.strategy, Generated) else int(neutral_names(mandate, moment).sum()),
-        advice=advice,
+        advice=verdict.advice,
         fingerprint=_fingerprint(mandate, moment),
     )
 
