@@ -53,7 +53,7 @@ class ConflictError(GammastarError):
 
 
 class StaleDataError(GammastarError):
-    """The data does not reach the date asked for (exit code 5)."""
+    """There is no data, or it does not reach far enough (exit code 5)."""
 
     exit_code = 5
 

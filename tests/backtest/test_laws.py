@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from gammastar.backtest import run_backtest
+from gammastar.backtest.archive import load_track, save_run
 from gammastar.core.excess_growth import expected_captured_volatility
 from gammastar.core.generating import Diversity, Entropy, GiniSimpson, bet_dial
 from gammastar.errors import ConflictError, StaleDataError, UsageError
@@ -29,6 +31,9 @@ from gammastar.market.panel import Panel
 from gammastar.simulate import Firms, LargeCapMarket
 from gammastar.trade import fold
 from gammastar.trade.ledger import Fills
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = "2008-06-30"
 
@@ -249,3 +254,15 @@ def test_monthly_panels_run_too(small_panel: Panel, diversity: Mandate) -> None:
     assert found["periods"] == len(ends) - 1
     assert found["forecast_tracking_error"] is None
     assert found["decomposition"]["execution"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_run_set_aside_by_a_kill_is_put_back(small_panel: Panel, capture: Mandate, tmp_path: Path) -> None:
+    result = run_backtest(capture, small_panel, START, "2008-07-31")
+    save_run(result, tmp_path / "run", mandate_text="", inputs={}, page=False)
+    (tmp_path / "run").rename(tmp_path / ".run.old")
+    track = load_track(tmp_path / "run")
+    assert np.array_equal(track.portfolio, result.track.portfolio)
+    assert track.holdings is not None
+    assert result.track.holdings is not None
+    assert np.array_equal(track.holdings.weights, result.track.holdings.weights)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

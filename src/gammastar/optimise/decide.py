@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gammastar.core.excess_growth import expected_captured_volatility
-from gammastar.errors import DataError
+from gammastar.errors import StaleDataError
 from gammastar.mandate.check import check_weights
 from gammastar.mandate.strategy import Generated
 from gammastar.optimise.conflict import contradicting_rules
@@ -47,7 +47,7 @@ def propose(mandate: Mandate, moment: Moment) -> Proposal:
         moment: without a covariance, the mandate's risk model estimates it; without holdings, the benchmark is assumed to be held.
 
     Raises:
-        DataError: histories are too short for the risk model.
+        StaleDataError: histories are too short for the risk model.
     """
     holdings = moment.benchmark if moment.holdings is None else moment.holdings
     moment = moment.with_holdings(holdings)
@@ -79,7 +79,7 @@ def _with_risk_if_possible(mandate: Mandate, moment: Moment) -> Moment:
         return moment
     try:
         return moment.with_risk(mandate.risk.estimate(moment))
-    except DataError:
+    except StaleDataError:
         return moment
 
 

@@ -87,7 +87,7 @@ class Proposal:
     fingerprint: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the proposal as plain values; weights by asset id, zero weights left out."""
+        """Return the proposal as plain values; targets by asset id, None where there are none to trade to."""
         held = np.flatnonzero((self.targets > 0.0) | (self.moment.benchmark > 0.0))
         ids = self.moment.assets.ids
         return {
@@ -105,5 +105,5 @@ class Proposal:
             "conflict": list(self.conflict),
             "advice": self.advice,
             "fingerprint": self.fingerprint,
-            "targets": {ids[i]: float(self.targets[i]) for i in held},
+            "targets": {ids[i]: float(self.targets[i]) for i in held} if self.status in {Status.OPTIMAL, Status.RELAXED} else None,
         }

@@ -122,7 +122,11 @@ def _against_forecast(statistics: Statistics) -> str | None:
 
 def _compared(realised: float, expected: float) -> str:
     difference = 100.0 * (realised / expected - 1.0)
-    return f"{abs(difference):.0f}% {'above' if difference > 0.0 else 'below'}"
+    return (
+        f"{abs(difference):.0f}% {'above' if difference > 0.0 else 'below'}"
+        if abs(difference) >= 1.0
+        else "within 1% of"
+    )
 
 
 def evidence(value: float | None, error: float | None) -> str:
@@ -141,8 +145,10 @@ def opening(track: Track, statistics: Statistics) -> str:
         _result(track, statistics),
         _verdict(statistics),
         _earned(statistics),
+        _generated(statistics),
         _risked(statistics),
         _broken(statistics),
+        _imputed(statistics),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -194,6 +200,17 @@ def _earned(statistics: Statistics) -> str:
         return text
     against = f": realised is {_compared(captured, forecast)} it" if forecast > 5e-6 else ""
     return f"{text} The risk model had forecast {present(forecast, Unit.BP_YEAR, signed=True)} from volatility capture{against}."
+
+
+def _generated(statistics: Statistics) -> str:
+    names = (("boundary", "boundary"), ("l_divergence", "L-divergence"), ("flow", "flow"), ("execution", "execution"))
+    parts = {label: statistics[f"decomposition.{name}"] for name, label in names}
+    if any(value is None for value in parts.values()):
+        return ""
+    told = [
+        f"{label} {present(value, Unit.BP_YEAR, signed=True).removesuffix(' a year')}" for label, value in parts.items()
+    ]
+    return f"As a generated strategy, a year and before cost: {', '.join(told)}."
 
 
 def _risked(statistics: Statistics) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from gammastar.core.covariance import FactoredCovariance
-from gammastar.errors import DataError
+from gammastar.errors import StaleDataError
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -74,13 +74,13 @@ class StatisticalFactors:
         """Return the annual covariance of log returns of all n assets; names neither in the benchmark nor held get zeros.
 
         Raises:
-            DataError: no name has enough observed returns.
+            StaleDataError: no name has enough observed returns.
         """
         wanted = moment.members if moment.holdings is None else moment.members | (moment.holdings != 0.0)
         short = moment.short_history(minimum=self.minimum, window=self.recent)
         known = np.flatnonzero(wanted & ~short)
         if len(known) == 0:
-            raise DataError(f"{moment.session}", f"no name has {self.minimum} observed returns in the last {self.recent} sessions",
+            raise StaleDataError(f"{moment.session}", f"no name has {self.minimum} observed returns in the last {self.recent} sessions",
                             advice="choose a later date, or lower the mandate's minimum_observations")
         loadings, variances = self._fit(moment.returns[-self.window :, known], moment.observed[-self.window :, known])
         annual = float(moment.frequency.periods)
