@@ -101,7 +101,6 @@ class Result:
         conflicts = sum(decision.status == "CONFLICT" for decision in self.decisions)
         return {
             **summarise(self.track).to_dict(),
-            "breaches": sum(len(decision.broken) for decision in self.decisions),
             "decisions": len(self.decisions),
             "conflicts": conflicts,
             "wall_seconds": self.wall_seconds,

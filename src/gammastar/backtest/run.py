@@ -126,7 +126,7 @@ def _track(ran: measure.Ran) -> Track:
         forecast=measure.forecast(ran),
         trading=measure.trading(ran),
         holdings=measure.holdings(ran),
-        compliance=measure.compliance(ran) if mandate.rules else None,
+        compliance=measure.compliance(ran),
         index_level=None if panel.index_level is None else panel.index_level[ran.start : ran.stop + 1],
         facts=_facts(ran),
     )

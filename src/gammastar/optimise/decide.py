@@ -64,7 +64,7 @@ def propose(mandate: Mandate, moment: Moment) -> Proposal:
         advice = f"the solver stopped with {answer.message}; nothing was changed"
         return _proposal(mandate, moment, holdings, _Verdict(Status.UNSOLVED, advice=advice))
     targets = _clean(answer.weights)
-    binding = {rule: price * PER_ONE_PERCENT_IN_BP for rule, price in answer.prices.items() if price > 1e-9 and rule in problem.rules}
+    binding = {rule: price * PER_ONE_PERCENT_IN_BP for rule, price in answer.prices.items() if abs(price) > 1e-9}
     proposal = _proposal(mandate, moment, targets, _Verdict(Status.OPTIMAL, binding))
     broken = [reading.rule for reading in proposal.readings if reading.breached]
     if broken:
@@ -149,7 +149,7 @@ def _fingerprint(mandate: Mandate, moment: Moment) -> str:
     """Return SHA-256 of the mandate and of what decides the targets."""
     digest = hashlib.sha256(mandate.fingerprint.encode())
     digest.update(f"{moment.session} {moment.assets.ids}".encode())
-    arrays = [moment.benchmark, moment.holdings, moment.sector_codes]
+    arrays = [moment.benchmark, moment.holdings, moment.sector_codes, neutral_names(mandate, moment)]
     arrays += [] if moment.covariance is None else [moment.covariance.loadings, moment.covariance.specific]
     for array in arrays:
         if array is not None:

@@ -62,7 +62,8 @@ class Proposal:
         names: how many are held.
         turnover_two_way: traded weight from the holdings to the targets.
         cost: of that trade, a fraction of the portfolio's value.
-        prices: of each binding rule, basis points of expected growth per 1% of its limit (per 0.01 for beta and exposure).
+        prices: of each binding rule, basis points of expected growth per 1% of its limit (per 0.01 for beta and exposure), through the names
+            that were optimised; negative where a higher limit is the tighter one (a minimum weight).
         readings: what each rule measures on the targets.
         conflict: the rules that contradict each other; empty unless the status is CONFLICT.
         neutral: how many members are held at their benchmark weight for want of history.

@@ -247,7 +247,8 @@ def _broken(statistics: Statistics) -> str:
     if active == 0 and passive == 0:
         return f"No rule was broken in {count} checks."
     broke = "No target or trade broke a rule" if active == 0 else f"Targets or trades broke a rule {_times(active)}"
-    return f"{broke}, and prices or the index did {_times(passive)}, in {count} checks."
+    why = " (targets that are optimal lie on limits, and prices carry weights across them between decisions)" if passive else ""
+    return f"{broke}, and prices or the index did {_times(passive)}, in {count} checks{why}."
 
 
 def _times(count: Value) -> str:

@@ -38,6 +38,8 @@ def fixed_targets(targets: Float[ndarray, " n"], reset: Bool[ndarray, " n"], mom
     reset = reset & ~left
     kept = np.where(left | reset, 0.0, targets)
     at_benchmark = np.where(reset, moment.benchmark, 0.0)
+    if kept.sum() == 0.0:
+        return np.asarray(at_benchmark / at_benchmark.sum())
     return np.asarray(at_benchmark + kept * ((1.0 - at_benchmark.sum()) / kept.sum()))
 
 
