@@ -28,7 +28,8 @@ _BLOCKS: Final = (
 def summary(track: Track) -> str:
     """Return the track in about thirty lines: what happened in words, then figures with units and standard errors, aligned."""
     statistics = summarise(track)
-    lines = [f"{track.name} against {track.benchmark_name}", "", fill(opening(track, statistics), _WIDTH)]
+    source = [f"data: {track.facts['data']}"] if "data" in track.facts else []
+    lines = [f"{track.name} against {track.benchmark_name}", *source, "", fill(opening(track, statistics), _WIDTH)]
     for heading, names in _BLOCKS:
         rows = [_row(name, statistics) for name in names if statistics[name] is not None]
         if rows:
