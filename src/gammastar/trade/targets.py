@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gammastar.optimise.problem import STOPPED_AFTER
+from gammastar.market.missing import PATIENCE
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -23,8 +23,8 @@ def left_names(moment: Moment) -> Bool[ndarray, " n"]:
     A name that stopped and is in index weights published since is not among them: whoever publishes them still holds it.
     """
     since_publication = len(moment.published) - 1 - int(np.flatnonzero(moment.published)[-1])
-    run = moment.missing_run(longest=STOPPED_AFTER + since_publication + 1)
-    stopped = (run >= STOPPED_AFTER) & (run - STOPPED_AFTER < since_publication)
+    run = moment.missing_run(longest=PATIENCE + since_publication + 1)
+    stopped = (run >= PATIENCE) & (run - PATIENCE < since_publication)
     return np.asarray(~moment.members | stopped)
 
 
