@@ -194,4 +194,4 @@ def test_active_breaches_stand_out(full_track: Track) -> None:
     broken = replace(full_track, compliance=replace(log, verdict=("active", *log.verdict[1:])))
     assert '<tr class="alarm">' in tables(summarise(broken))
     assert '<tr class="alarm">' not in tables(summarise(full_track))
-    assert "Targets or trades broke a rule once," in opening(broken, summarise(broken))
+    assert "Released targets broke a rule once" in opening(broken, summarise(broken))

@@ -75,7 +75,7 @@ def run_backtest(
         covariances.append(state.covariance)
         if progress is not None:
             progress(t - first, last - first)
-    ran = measure.Ran(engine, first, tuple(sessions), tuple(covariances), invested=resume is not None and resume.traded)
+    ran = measure.Ran(engine, first, tuple(sessions), tuple(covariances), resumed=resume)
     track = replace(_track(ran), baselines=_baselines(mandate, panel, first, last))
     decisions = tuple(Decision.of(session.decision, session.broken) for session in sessions if session.decision is not None)
     events = tuple(event for session in sessions for event in session.events)

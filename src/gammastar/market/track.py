@@ -126,7 +126,8 @@ class Compliance:
         limit: what is allowed.
         headroom: limit minus value in the rule's own sense; negative is a breach.
         where: the asset, sector or exposure that comes closest.
-        verdict: ``"ok"``, ``"passive"`` (prices or the index moved) or ``"active"`` (a released target or a trade did it).
+        verdict: ``"ok"``, ``"passive"`` (prices or the index moved), ``"band"`` (a trade stopped at the edge of the no-trade band) or ``"active"``
+            (a released target did it).
     """
 
     session: ndarray

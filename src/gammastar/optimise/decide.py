@@ -101,6 +101,8 @@ def _clean(weights: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
 
 
 def _conflict_advice(rules: tuple[str, ...]) -> str:
+    if len(rules) == 1:
+        return f"no weights keep {rules[0]}, whatever the other rules say; loosen it"
     return f"no weights keep {' and '.join(rules) or 'all rules'} together; loosen one of them"
 
 

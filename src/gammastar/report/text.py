@@ -21,7 +21,7 @@ _BLOCKS: Final = (
     ("Generated strategy", ("decomposition.boundary", "decomposition.l_divergence", "decomposition.flow", "decomposition.execution", "decomposition.cost")),
     ("Risk", ("tracking_error", "tracking_error_monthly", "forecast_tracking_error", "bias_statistic", "information_ratio", "beta", "max_relative_drawdown", "hit_rate")),
     ("Portfolio", ("active_share", "names", "turnover_one_way", "initial_turnover", "break_even_cost", "imputed_weight")),
-    ("Rules", ("breaches", "passive_breaches")),
+    ("Rules", ("breaches", "band_breaches", "passive_breaches")),
 )  # fmt: skip
 
 

@@ -96,8 +96,8 @@ def _reading(name: str, statistics: Statistics) -> str:
     if name == "forecast_tracking_error":
         return _against_forecast(statistics) or "root mean square of the forecasts in force"
     if name == "breaches":
-        passive = statistics["passive_breaches"]
-        return f"by a trade or target; {present(passive, Unit.COUNT)} passive, by prices or the index"
+        band, passive = (present(statistics[kind], Unit.COUNT) for kind in ("band_breaches", "passive_breaches"))
+        return f"by released targets; {band} by the no-trade band, {passive} by prices or the index"
     if name == "turnover_one_way":
         return f"a year; the initial purchase, {present(statistics['initial_turnover'], Unit.SHARE)}, is left out"
     error = statistics[f"{name}_se"] if f"{name}_se" in statistics.values else None
@@ -240,15 +240,17 @@ def _bias(statistics: Statistics) -> str:
 
 
 def _broken(statistics: Statistics) -> str:
-    active, passive, checks = (statistics[name] for name in ("breaches", "passive_breaches", "checks"))
+    names = ("breaches", "band_breaches", "passive_breaches", "checks")
+    active, band, passive, checks = (statistics[name] for name in names)
     if active is None:
         return ""
     count = present(checks, Unit.COUNT)
-    if active == 0 and passive == 0:
+    if active == band == passive == 0:
         return f"No rule was broken in {count} checks."
-    broke = "No target or trade broke a rule" if active == 0 else f"Targets or trades broke a rule {_times(active)}"
-    why = " (targets that are optimal lie on limits, and prices carry weights across them between decisions)" if passive else ""
-    return f"{broke}, and prices or the index did {_times(passive)}, in {count} checks{why}."
+    broke = "No released target broke a rule" if active == 0 else f"Released targets broke a rule {_times(active)}"
+    left = "" if band == 0 else f"; the no-trade band left one broken {_times(band)}"
+    moved = "" if passive == 0 else f"; prices or the index broke one {_times(passive)}, since optimal targets lie on limits"
+    return f"{broke}{left}{moved}; in {count} checks."
 
 
 def _times(count: Value) -> str:

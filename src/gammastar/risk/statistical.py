@@ -63,8 +63,8 @@ class StatisticalFactors:
     volatility_shrinkage: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.factors < 1 or self.minimum < 2 or self.window < self.minimum or self.recent < self.minimum:
-            raise ValueError("need factors >= 1, minimum >= 2, and window and recent not below minimum")
+        if self.factors < 1 or not 2 <= self.minimum <= self.recent <= self.window:
+            raise ValueError("need factors >= 1 and 2 <= minimum <= recent <= window")
         if min(self.volatility_half_life, self.correlation_half_life) <= 0.0:
             raise ValueError("half-lives must be positive")
         if not (0.0 <= self.correlation_shrinkage <= 1.0 and 0.0 <= self.volatility_shrinkage <= 1.0):
