@@ -42,7 +42,7 @@ demo: env  ## simulate a large-cap market, run a mandate on it, write the tear s
 	rm -rf $(DEMO)
 	$(BIN)/gammastar simulate large-cap --seed 7 --out $(DEMO)/dataset
 	$(BIN)/gammastar ingest $(DEMO)/dataset --into $(DEMO)/store
-	$(BIN)/gammastar backtest $(MANDATE) --data $(DEMO)/store --from 2008-12-31 --to 2019-12-31 --out $(DEMO)/run
+	$(BIN)/gammastar backtest $(MANDATE) --data $(DEMO)/store --from 2008-12-31 --to 2019-12-31 --out $(DEMO)/run > $(DEMO)/backtest.txt
 	$(BIN)/gammastar report $(DEMO)/run
 	@echo "Tear sheet: $(DEMO)/run/tearsheet.html"
 

@@ -52,12 +52,6 @@ class ConflictError(GammastarError):
     exit_code = 4
 
 
-class StaleDataError(GammastarError):
-    """The data does not reach the date asked for (exit code 5)."""
-
-    exit_code = 5
-
-
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing found wrong in a dataset: the rule it breaks, and its place."""
@@ -95,3 +89,9 @@ class DataError(GammastarError):
         if len(self.findings) > 20:
             lines.append(f"  ... and {len(self.findings) - 20} more")
         return "\n".join(lines)
+
+
+class StaleDataError(DataError):
+    """There is no data, or it does not reach far enough (exit code 5)."""
+
+    exit_code = 5

@@ -157,12 +157,11 @@ def propose_targets(
 
 
 def write_orders(proposal: Proposal, mandate: Path, out: Path) -> None:
-    """Write the order list of a proposal as CSV."""
+    """Write the order list of a proposal as CSV: what a run would trade, each name to the edge of the mandate's no-trade band and no further."""
     from gammastar.mandate import Mandate
     from gammastar.trade import order_list, orders_csv
 
-    trading = Mandate.load(mandate).trading
-    orders = order_list(proposal.moment, proposal.targets, capital=trading.capital, cost=trading.cost)
+    orders = order_list(proposal.moment, proposal.targets, Mandate.load(mandate).trading)
     _write(out, orders_csv(orders))
 
 
@@ -179,10 +178,13 @@ def _write(path: Path, text: str) -> None:
 
 
 def check_file(
-    mandate: Path, data: Path, on: str, weights: Path, *, frequency: str | None = None
-) -> tuple[Reading, ...]:
-    """Return what every rule of a mandate measures on a file of weights at the close of `on`."""
-    from gammastar.mandate import Mandate, check_weights
+    mandate: Path, data: Path, on: str, weights: Path, *, holdings: Path | None = None, frequency: str | None = None
+) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
+    """Return what every rule of a mandate measures on a file of weights at the close of `on`, and the rules that could not be measured.
+
+    `holdings` are the weights before the trade; without them turnover cannot be measured.
+    """
+    from gammastar.mandate import Mandate, check_weights, unmeasured_rules
     from gammastar.trade import read_weights
 
     signed = Mandate.load(mandate)
@@ -191,7 +193,9 @@ def check_file(
     held = read_weights(weights, moment.assets)
     if any(rule.needs_covariance for rule in signed.rules) and signed.risk is not None:
         moment = moment.with_risk(signed.risk.estimate(moment.with_holdings(held)))
-    return check_weights(signed, held, moment)
+    if holdings is not None:
+        moment = moment.with_holdings(read_weights(holdings, moment.assets))
+    return check_weights(signed, held, moment), unmeasured_rules(signed, moment)
 
 
 def run_mandate(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from gammastar.backtest import run_backtest
+from gammastar.backtest.archive import load_track, save_run
 from gammastar.core.excess_growth import expected_captured_volatility
 from gammastar.core.generating import Diversity, Entropy, GiniSimpson, bet_dial
 from gammastar.errors import ConflictError, StaleDataError, UsageError
@@ -17,6 +19,7 @@ from gammastar.mandate import (
     Clocks,
     Exclude,
     Exclusion,
+    Exposure,
     Generated,
     Mandate,
     SectorActive,
@@ -29,6 +32,9 @@ from gammastar.market.panel import Panel
 from gammastar.simulate import Firms, LargeCapMarket
 from gammastar.trade import fold
 from gammastar.trade.ledger import Fills
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = "2008-06-30"
 
@@ -249,3 +255,74 @@ def test_monthly_panels_run_too(small_panel: Panel, diversity: Mandate) -> None:
     assert found["periods"] == len(ends) - 1
     assert found["forecast_tracking_error"] is None
     assert found["decomposition"]["execution"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_run_set_aside_by_a_kill_is_put_back(small_panel: Panel, capture: Mandate, tmp_path: Path) -> None:
+    result = run_backtest(capture, small_panel, START, "2008-07-31")
+    save_run(result, tmp_path / "run", mandate_text="", inputs={}, page=False)
+    (tmp_path / "run").rename(tmp_path / ".run.old")
+    track = load_track(tmp_path / "run")
+    assert np.array_equal(track.portfolio, result.track.portfolio)
+    assert track.holdings is not None
+    assert result.track.holdings is not None
+    assert np.array_equal(track.holdings.weights, result.track.holdings.weights)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_an_excluded_name_is_sold_whole_whatever_the_band(small_panel: Panel, capture: Mandate) -> None:
+    small = small_panel.assets.ids[int(np.argsort(small_panel.benchmark[420])[-8])]
+    mandate = replace(capture, rules=(TrackingError(0.03), Exclude((Exclusion(small, "test"),))), trading=TradingPolicy(band=0.05))
+    track = run_backtest(mandate, small_panel, START).track
+    assert track.holdings is not None
+    assert track.compliance is not None
+    assert (track.holdings.weights[1:, small_panel.assets.index[small]] == 0.0).all()
+    verdicts = [verdict for rule, verdict in zip(track.compliance.rule, track.compliance.verdict, strict=True) if rule == "exclude"]
+    assert set(verdicts) == {"ok"}
+
+
+def test_a_breach_that_the_band_leaves_is_told_as_one(small_panel: Panel, capture: Mandate) -> None:
+    rules = (TrackingError(0.03), ActiveWeight(0.02), Exposure(0.01))
+    verdicts = {}
+    for band in (0.0, 0.02):
+        track = run_backtest(replace(capture, rules=rules, trading=TradingPolicy(band=band)), small_panel, START, "2008-12-31").track
+        assert track.compliance is not None
+        verdicts[band] = [v for r, v in zip(track.compliance.rule, track.compliance.verdict, strict=True) if r == "exposure"]
+    assert verdicts[0.02].count("band") > 10
+    assert "active" not in verdicts[0.0] + verdicts[0.02]
+    assert verdicts[0.0].count("band") == 0
+
+
+def test_generated_weights_that_would_go_short_stop_the_run(small_panel: Panel, diversity: Mandate) -> None:
+    mandate = replace(diversity, strategy=Generated(bet_dial(Diversity(0.0), 10.0)))
+    with pytest.raises(ConflictError, match="long-only"):
+        run_backtest(mandate, small_panel, START)
+
+
+def test_turnover_is_logged_where_something_was_traded(small_panel: Panel, capture: Mandate) -> None:
+    mandate = replace(capture, rules=(ActiveWeight(0.02), Turnover(0.5)))
+    track = run_backtest(mandate, small_panel, START).track
+    assert track.compliance is not None
+    assert track.trading is not None
+    logged = [value for rule, value in zip(track.compliance.rule, track.compliance.value, strict=True) if rule == "turnover"]
+    traded = track.trading.turnover_two_way[track.trading.turnover_two_way > 0.0]
+    np.testing.assert_allclose(logged, traded, atol=2e-4)  # the cost of the trade apart
+
+
+def test_without_a_lag_the_initial_purchase_is_charged_and_left_out_of_turnover(small_panel: Panel, diversity: Mandate) -> None:
+    mandate = replace(diversity, clocks=Clocks(Clock.MONTHLY, Clock.QUARTERLY, 0), trading=TradingPolicy(cost=0.0005))
+    found = run_backtest(mandate, small_panel, START).to_dict()
+    assert found["cost_rate"] == pytest.approx(0.0005, rel=1e-2)
+    assert found["initial_turnover"] > 0.05
+
+
+@pytest.mark.parametrize("split", ["2008-08-07", "2008-09-18"])
+def test_the_account_of_a_generated_strategy_goes_on_where_it_stopped(small_panel: Panel, diversity: Mandate, split: str) -> None:
+    mandate = replace(diversity, clocks=Clocks(Clock.MONTHLY, Clock.MONTHLY, 1))
+    whole = run_backtest(mandate, small_panel, START).track.decomposition
+    first = run_backtest(mandate, small_panel, START, split)
+    second = run_backtest(mandate, small_panel, resume=first.state).track.decomposition
+    assert whole is not None
+    assert second is not None
+    count = len(first.track)
+    for part in ("boundary", "l_divergence", "flow", "execution"):
+        np.testing.assert_allclose(getattr(second, part), getattr(whole, part)[count:], atol=1e-13)

@@ -26,7 +26,7 @@ def left_side(c: float, value: float, psi: ndarray, target: ndarray, cost: ndarr
     return value * c + float(np.sum(cost * np.abs(c * value * target - psi)))
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(psi=shares, target=weights, cost=costs, value=st.floats(1e-3, 1e9))
 def test_it_conserves_value_and_is_the_root(psi: ndarray, target: ndarray, cost: ndarray, value: float) -> None:
     money = psi / psi.sum() * value
@@ -38,7 +38,7 @@ def test_it_conserves_value_and_is_the_root(psi: ndarray, target: ndarray, cost:
     assert c == pytest.approx(root, rel=1e-12)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(psi=shares, target=weights, cost=costs, scale=st.floats(0.1, 1e6), order=st.permutations(range(N)))
 def test_neither_the_unit_of_money_nor_the_order_matters(psi: ndarray, target: ndarray, cost: ndarray, scale: float, order: list[int]) -> None:
     c = self_financing(psi, target, cost)
@@ -46,7 +46,7 @@ def test_neither_the_unit_of_money_nor_the_order_matters(psi: ndarray, target: n
     assert self_financing(psi[order], target[order], cost[order]) == pytest.approx(c, rel=1e-13)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(target=weights, psi=shares, cost=costs, more=st.floats(0.0, 0.3))
 def test_no_trade_is_free_and_dearer_is_never_better(target: ndarray, psi: ndarray, cost: ndarray, more: float) -> None:
     assert self_financing(3.0 * target, target, cost) == pytest.approx(1.0, rel=1e-14)

@@ -24,7 +24,7 @@ from gammastar.core.generating import (
 )
 
 STEP, RUN = 1e-12, 1e-10
-N, STEPS = 12, 200
+N, STEPS = 12, 150
 FUNCTIONS: dict[str, GeneratingFunction] = {
     "market": Market(),
     **{f"diversity {p}": Diversity(p) for p in (-1.0, 0.0, 0.25, 0.5, 0.76, 1.0)},

@@ -30,7 +30,7 @@ weights = arrays(np.float64, N, elements=st.floats(0.0, 1.0)).filter(lambda x: x
 gross = arrays(np.float64, N, elements=st.floats(0.3, 3.0))
 groups = arrays(np.int64, N, elements=st.integers(0, 3))
 seeds = st.integers(0, 2**32 - 1)
-some = settings(max_examples=30)
+some = settings(max_examples=20)
 
 
 def covariance(seed: int, factors: int = 2) -> FactoredCovariance:

@@ -63,8 +63,8 @@ CONCAVE = [name for name in FAMILY if name not in {"diversity 1.7", "diversity 3
 weights = arrays(np.float64, N, elements=st.floats(0.01, 1.0)).map(lambda x: x / x.sum())
 relatives = arrays(np.float64, N, elements=st.floats(0.2, 5.0))
 named = pytest.mark.parametrize("name", FAMILY)
-few = settings(max_examples=6)  # of each member of the family: a hundred of each law
-some = settings(max_examples=25)
+few = settings(max_examples=5)  # of each member of the family: about a hundred of each law
+some = settings(max_examples=20)
 
 
 def moved(p: ndarray, relative: ndarray) -> ndarray:

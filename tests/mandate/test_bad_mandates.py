@@ -71,7 +71,7 @@ BAD = {
     "weight rule with nothing in it": (CAPTURE + "[rules]\nweight = {}\n", 5, "rules.weight.maximum", ("no bound", "minimum, maximum, plus, multiple")),
     "minimum above maximum": (CAPTURE + "[rules.weight]\nmaximum = 0.05\nminimum = 0.1\n", 6, "rules.weight.minimum", ("above the maximum", "Got 0.1", "0.05")),
     "more observations than the window": (CAPTURE + "[data]\nminimum_observations = 300\n", 5, "data.minimum_observations", ("Got 300", "observation_window, 252")),
-    "risk window too short": (CAPTURE + "[risk]\nwindow = 100\n", 5, "risk.window", ("Got 100", "minimum_observations, 126")),
+    "risk window too short": (CAPTURE + "[risk]\nwindow = 100\n", 5, "risk.window", ("Got 100", "observation_window, 252")),
     "lag 0 with an estimate": (CAPTURE + "[clocks]\nlag = 0\n", 5, "clocks.lag", ("volatility capture", "Got 0", "write lag = 1")),
     "lag before the decision": (CAPTURE + "[clocks]\nlag = -1\n", 5, "clocks.lag", ("out of range", "Got -1", "0 to 20")),
     "no factors": (CAPTURE + "[risk]\nfactors = 0\n", 5, "risk.factors", ("from 1 to 60",)),

@@ -35,8 +35,8 @@ from gammastar.market.moment import Moment
 if TYPE_CHECKING:
     from numpy import ndarray
 
-POLICY = DataPolicy(minimum_observations=4, observation_window=6)
-SESSIONS = 6
+POLICY = DataPolicy(minimum_observations=4, observation_window=10)
+SESSIONS = 10
 
 
 def excluding(*columns: int) -> Exclude:
@@ -54,14 +54,16 @@ def moment(
     mu: ndarray | None = None,
     codes: ndarray | None = None,
 ) -> Moment:
-    """Return a market of n names, the last `outside` of them not in the benchmark, `short` members without enough history, risk given."""
+    """Return a market of n names, the last `outside` of them not in the benchmark, `short` of them without history enough (half of those stopped just now), risk given."""
     if mu is None:
         mu = 1.0 / (np.arange(n) + 2.0) * rng.uniform(0.5, 2.0, n)
         mu[n - outside :] = 0.0
         mu = mu[np.concatenate((rng.permutation(n - outside), np.arange(n - outside, n)))]
     loadings = np.column_stack((rng.uniform(0.1, 0.25, n), rng.normal(0.0, 0.06, (n, factors - 1))))
     observed = np.ones((SESSIONS, n), dtype=bool)
-    observed[-5:, rng.permutation(n)[:short]] = False
+    silent = rng.permutation(n)[:short]
+    observed[-5:, silent[::2]] = False  # five observed returns, and none for five sessions running
+    observed[:7, silent[1::2]] = False  # three observed returns
     mu = mu / mu.sum()
     return Moment(
         session=np.datetime64("2015-06-30"),

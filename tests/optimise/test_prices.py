@@ -110,19 +110,6 @@ def test_each_form_of_the_weight_rule_has_its_price(bench: Any, monkeypatch: pyt
     assert propose(mandate, m).prices["weight"] == pytest.approx(measured, rel=1e-3)
 
 
-def test_a_cap_on_neutral_names_has_its_price_too(bench: Any) -> None:
-    """A neutral name above the cap is held at the cap, and moves with it."""
-    rng = np.random.default_rng(4)
-    m = bench.moment(rng, 40)
-    observed = m.observed.copy()
-    observed[:, np.argsort(m.benchmark)[-3:]] = False
-    m = replace(m, observed=observed)
-    cap = float(np.sort(m.benchmark)[-4]) + 0.003
-    mandate = Mandate(rules=(WeightBounds(maximum=cap), TrackingError(0.05)), data=bench.policy)
-    assert (m.benchmark > cap).any()
-    assert propose(mandate, m).prices["weight"] == pytest.approx(slope(bench, mandate, m, "weight"), rel=1e-3)
-
-
 def test_a_rule_that_does_not_bind_has_no_price(bench: Any) -> None:
     m = bench.moment(np.random.default_rng(5), 40)
     loose = (TrackingError(0.9), ActiveWeight(0.9), SectorActive(0.9), Beta(0.9), Exposure(9.0), Turnover(2.0), WeightBounds(maximum=1.0))
@@ -153,3 +140,26 @@ def test_prices_are_positive_and_fall_as_the_limit_is_loosened(bench: Any, make:
     name = make(0.1).name
     told = [price.get(name, 0.0) for price in prices]
     assert told[0] > told[1] >= told[2] >= 0.0
+
+
+def test_a_cap_on_neutral_names_has_its_price_too(bench: Any) -> None:
+    """A neutral name above the cap is held at the cap, and moves with it."""
+    rng = np.random.default_rng(4)
+    m = bench.moment(rng, 40)
+    observed = m.observed.copy()
+    observed[:, np.argsort(m.benchmark)[-3:]] = False
+    m = replace(m, observed=observed)
+    cap = float(np.sort(m.benchmark)[-4]) + 0.003
+    mandate = Mandate(rules=(WeightBounds(maximum=cap), TrackingError(0.05)), data=bench.policy)
+    assert (m.benchmark > cap).any()
+    proposal = propose(mandate, m)
+    assert proposal.prices["weight"] == pytest.approx(slope(bench, mandate, m, "weight"), rel=1e-3)
+    np.testing.assert_allclose(proposal.targets[np.argsort(m.benchmark)[-3:]], cap, atol=1e-9)
+
+
+@pytest.mark.parametrize("gap", [1e-3, 1e-6, 1e-7])
+def test_caps_that_leave_no_whole_portfolio_are_a_conflict_however_close(bench: Any, gap: float) -> None:
+    m = bench.moment(np.random.default_rng(5), 40)
+    proposal = propose(Mandate(rules=(WeightBounds(maximum=1.0 / 40 - gap), TrackingError(0.9)), data=bench.policy), m)
+    assert proposal.status is Status.CONFLICT
+    assert proposal.conflict == ("weight",)

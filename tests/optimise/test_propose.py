@@ -75,7 +75,7 @@ def test_permuting_assets_permutes_the_answer(bench: Any, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(m.benchmark))
     here, there = propose(mandate, m), propose(mandate, permuted(m, order))
     assert here.status is there.status
-    np.testing.assert_allclose(there.targets, here.targets[order], atol=1e-7)
+    np.testing.assert_allclose(there.targets, here.targets[order], atol=1e-6)
     assert set(there.conflict) == set(here.conflict)
     assert there.prices == pytest.approx(here.prices, rel=1e-4, abs=1e-4)
 
@@ -92,7 +92,7 @@ def test_names_outside_the_benchmark_change_nothing(bench: Any, seed: int) -> No
     n = len(m.benchmark)
     if here.status is Status.OPTIMAL:
         assert (there.targets[n:] == 0.0).all()
-    np.testing.assert_allclose(there.targets[:n], here.targets, atol=1e-7)
+    np.testing.assert_allclose(there.targets[:n], here.targets, atol=1e-6)
     assert set(there.conflict) == set(here.conflict)
 
 
@@ -105,7 +105,7 @@ def test_scaling_risk_and_relative_limits_together_leaves_weights_alone(bench: A
     scaled = replace(mandate, rules=rules, trading=TradingPolicy(cost=mandate.trading.cost * k * k))
     here, there = propose(mandate, m), propose(scaled, replace(m, covariance=m.covariance.scaled(k * k)))
     assert here.status is there.status
-    np.testing.assert_allclose(there.targets, here.targets, atol=1e-7)
+    np.testing.assert_allclose(there.targets, here.targets, atol=1e-6)
 
 
 def test_the_same_question_has_the_same_answer_to_the_bit(bench: Any) -> None:
@@ -127,8 +127,8 @@ def test_neutral_names_are_held_at_their_benchmark_weight(bench: Any) -> None:
     """Too few observed returns, or none for five sessions running."""
     m = bench.moment(np.random.default_rng(2), 40)
     observed = m.observed.copy()
-    observed[:3, 4] = False  # three of six
-    observed[-5:, 9] = False
+    observed[:7, 4] = False  # three of ten
+    observed[-5:, 9] = False  # five of ten
     m = replace(m, observed=observed)
     proposal = propose(Mandate(rules=(TrackingError(0.03),), data=bench.policy), m)
     assert proposal.neutral == 2

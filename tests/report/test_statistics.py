@@ -162,6 +162,7 @@ ROADS: dict[str, Callable[[Track], object]] = {
     "break_even_cost": break_even,
     "checks": lambda t: pd.Series(t.compliance.verdict).size,
     "breaches": lambda t: int((pd.Series(t.compliance.verdict) == "active").sum()),
+    "band_breaches": lambda t: int((pd.Series(t.compliance.verdict) == "band").sum()),
     "passive_breaches": lambda t: int((pd.Series(t.compliance.verdict) == "passive").sum()),
 }
 # The bootstrap bands differ by the draws, the residual parts by nothing but rounding.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import functools
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,24 +15,19 @@ from gammastar.store import Store, ingest, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "sp500"
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
-def real() -> Path:
+def real(sp500: Path) -> Path:
     """The folder of the real data."""
-    if not REAL.is_dir():
-        pytest.skip("the S&P 500 data is not beside this repository (../shared/data/sp500)")
-    return REAL
+    return sp500
 
 
 @pytest.fixture(scope="session")
-def real_store(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
+def real_store(sp500_store: Path) -> Store:
     """The real data as a store, with its published index."""
-    into = tmp_path_factory.mktemp("real") / "store"
-    ingest(real, into, mapping=Path(__file__).resolve().parents[2] / "examples" / "datasets" / "sp500.toml")
-    return open_store(into)
+    return open_store(sp500_store)
 
 
 @functools.cache

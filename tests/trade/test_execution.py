@@ -99,6 +99,14 @@ def test_cash_is_invested_in_whole_shares() -> None:
     assert after.cash == 1000.0 - 16.0 * 30.0 - 71.0 * 7.0
 
 
+def test_a_share_that_rounding_makes_unaffordable_is_not_bought() -> None:
+    """A hair less than a hundred shares' money is taken for a hundred shares, which it does not pay."""
+    positions, prices = Positions(np.array([0.0, 0.0]), 1000.0 - 1e-8), np.array([10.0, 10.0])
+    after = apply_event(positions, execute(NOW, positions, prices, np.array([0.5, 0.5, 0.0]), cost=0.0, whole=True))
+    assert after.cash >= 0.0
+    assert after.quantity.sum() == 99.0
+
+
 # -- the ledger ------------------------------------------------------------------------------------------------------
 
 

@@ -134,6 +134,9 @@ def propose(
         workspace.write_targets(proposal, targets)
     written = [(what, path) for what, path in (("orders", out), ("targets", targets)) if path is not None and solved]
     _say(proposal.to_dict() if as_json else words.proposal(proposal, assumed=holdings is None, files=written))
+    for path in (out, targets):
+        if path is not None and path.exists() and not solved:
+            typer.echo(f"warning: nothing was written; {path} is from an earlier run", err=True)
     if proposal.status.value == "RELAXED":
         typer.echo(f"warning: {proposal.advice}", err=True)
     raise typer.Exit({"CONFLICT": CONFLICT, "UNSOLVED": UNSOLVED}.get(proposal.status.value, 0))
@@ -145,14 +148,15 @@ def check(
     data: Data,
     on: On,
     weights: Annotated[Path, typer.Option("--weights", metavar="FILE", help="CSV with asset_id,weight.")],
+    holdings: Annotated[Path | None, typer.Option(metavar="FILE", help="Weights before the trade, CSV: turnover needs them.")] = None,
     frequency: PanelName = None,
     as_json: AsJson = False,
 ) -> None:
     """Check weights against every rule, after the trade. Exit code 3 on a breach."""
-    readings = workspace.check_file(mandate, data, on, weights, frequency=frequency)
+    readings, unmeasured = workspace.check_file(mandate, data, on, weights, holdings=holdings, frequency=frequency)
     broken = [reading.rule for reading in readings if reading.breached]
     told = [{**words.plain(reading), "breached": reading.breached} for reading in readings]
-    _say({"breaches": broken, "rules": told} if as_json else words.readings(readings))
+    _say({"breaches": broken, "not_measured": unmeasured, "rules": told} if as_json else words.readings(readings, unmeasured))
     raise typer.Exit(BREACH if broken else 0)
 
 

@@ -152,7 +152,7 @@ def _bounds(rule: Any) -> str:
     return ", ".join(part for part in (lowest, *tops) if part)
 
 
-def readings(found: Sequence[Reading]) -> str:
+def readings(found: Sequence[Reading], unmeasured: Sequence[str] = ()) -> str:
     """Return the table of a check, and its verdict."""
     lines = [f"{'rule':<16}{'value':>12}{'limit':>12}{'headroom':>12}  closest", "-" * 72]
     for reading in found:
@@ -161,7 +161,8 @@ def readings(found: Sequence[Reading]) -> str:
         lines.append(f"{reading.rule:<16}{numbers}  {reading.where}{verdict}")
     broken = [reading.rule for reading in found if reading.breached]
     count = f"{len(broken)} rule{'s' if len(broken) > 1 else ''} broken"
-    return "\n".join([*lines, "", f"{count}: {', '.join(broken)}" if broken else "no rule is broken"])
+    missing = [f"not measured: {rule} (it needs the holdings before the trade, --holdings)" for rule in unmeasured]
+    return "\n".join([*lines, *missing, "", f"{count}: {', '.join(broken)}" if broken else "no rule is broken"])
 
 
 def _number(rule: str, value: float) -> str:
@@ -169,6 +170,8 @@ def _number(rule: str, value: float) -> str:
     if not math.isfinite(value):
         return "none"
     value = 0.0 if abs(value) < 1e-10 else value
+    if 0.0 < abs(value) < 1e-6:
+        return f"{value:.1e} " if rule in PLAIN_UNITS else f"{100.0 * value:.1e}%"
     return f"{value:.4f} " if rule in PLAIN_UNITS else f"{100.0 * value:.4f}%"
 
 

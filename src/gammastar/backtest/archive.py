@@ -34,6 +34,7 @@ def check_target(folder: Path) -> None:
     Raises:
         DataError: the folder exists and is not a run.
     """
+    _recover(folder)
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / "run.json").exists())):
         raise DataError(str(folder), "this exists and is not a run", advice="name another folder with --out")
 
@@ -52,13 +53,38 @@ def save_run(result: Result, folder: Path, *, mandate_text: str, inputs: dict[st
         DataError: the folder exists and is not a run.
     """
     check_target(folder)
-    fresh = folder.with_name(f".{folder.name}.new")
+    fresh, old = folder.with_name(f".{folder.name}.new"), _set_aside(folder)
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    _write_files(result, fresh)
-    if page:
-        (fresh / "tearsheet.html").write_text(tear_sheet(result.track), encoding="utf-8")
-    (fresh / "mandate.toml").write_text(mandate_text, encoding="utf-8")
+    try:
+        _write_files(result, fresh)
+        if page:
+            (fresh / "tearsheet.html").write_text(tear_sheet(result.track), encoding="utf-8")
+        (fresh / "mandate.toml").write_text(mandate_text, encoding="utf-8")
+        (fresh / "run.json").write_text(json.dumps(_head(result, inputs), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _set_aside(folder: Path) -> Path:
+    """Return where an earlier run stands while a new one takes its place."""
+    return folder.with_name(f".{folder.name}.old")
+
+
+def _recover(folder: Path) -> None:
+    """Put back an earlier run that a kill between two renames left set aside."""
+    if not folder.exists() and _set_aside(folder).is_dir():
+        _set_aside(folder).rename(folder)
+
+
+def _head(result: Result, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return `run.json`: the statistics, what they were made from, and what the tables do not hold."""
     track = result.track
     head = {"schema": SCHEMA_VERSION, **result.to_dict(), "inputs": inputs, "mandate": json.loads(result.mandate.canonical)}
     head["track"] = {
@@ -70,13 +96,7 @@ def save_run(result: Result, folder: Path, *, mandate_text: str, inputs: dict[st
         "baselines": list(track.baselines),
         "facts": dict(track.facts),
     }
-    (fresh / "run.json").write_text(json.dumps(head, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    return head
 
 
 def _write_files(result: Result, folder: Path) -> None:
@@ -155,6 +175,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: there is no run, it is damaged, or it was written by another version of the schema.
     """
+    _recover(folder)
     path = folder / "run.json"
     try:
         head: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from numpy import ndarray
 
+    from gammastar.backtest.state import RunState
     from gammastar.backtest.step import Engine, Session
     from gammastar.core.covariance import FactoredCovariance
     from gammastar.mandate.rules import Reading
+    from gammastar.market.moment import Moment
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +37,14 @@ class Ran:
         start: position of the first close.
         sessions: what happened at each close, the start's first.
         covariances: in force after each close.
-        invested: whether the initial purchase was made before the start (a run gone on with).
+        resumed: the state that the run went on from, or None.
     """
 
     engine: Engine
     start: int
     sessions: tuple[Session, ...]
     covariances: tuple[FactoredCovariance | None, ...]
-    invested: bool = False
+    resumed: RunState | None = None
 
     @property
     def stop(self) -> int:
@@ -108,7 +110,11 @@ def decomposition(ran: Ran) -> Decomposition | None:
     strategy = ran.engine.mandate.strategy
     if not isinstance(strategy, Generated):
         return None
-    ideal = decompose(strategy.function, ran.benchmark, ran.gross, ran.engine.rebalances[ran.start : ran.stop + 1])
+    panel = ran.engine.panel
+    formed = ran.start if ran.resumed is None else ran.resumed.formed  # a run gone on with goes on with the ideal portfolio formed then
+    ideal = decompose(
+        strategy.function, panel.benchmark[formed : ran.stop + 1], 1.0 + panel.returns[formed + 1 : ran.stop + 1], ran.engine.rebalances[formed : ran.stop + 1]
+    ).after(ran.start - formed)
     cost = np.log1p(-ran.cost_fraction)
     earned = np.einsum("tn,tn->t", ran.weights[:-1, :-1], ran.gross) + ran.weights[:-1, -1]
     execution = np.log(earned) - np.log1p(ran.benchmark_returns) - ideal.total
@@ -150,11 +156,15 @@ def _in_force(ran: Ran) -> list[tuple[int, int, FactoredCovariance]]:
 
 
 def trading(ran: Ran) -> Trading:
-    """Return what was traded at each close, as fractions of the money before the trade."""
-    turnover = np.array([session.traded / session.value_before for session in ran.sessions[1:]])
-    traded = np.flatnonzero(turnover > 0.0)
-    initial = int(traded[0]) if len(traded) and ran.sessions[0].traded == 0.0 and not ran.invested else -1
-    return Trading(turnover, ran.cost_fraction, initial)
+    """Return what was traded at each close, as fractions of the money before the trade; what was at the starting close, in the first session.
+
+    The trade to the first targets, `lag` sessions after the start, is the initial purchase.
+    """
+    turnover = np.array([session.traded / session.value_before for session in ran.sessions])
+    turnover[1] += turnover[0]
+    initial = max(ran.engine.mandate.clocks.lag - 1, 0)
+    bought = ran.resumed is None and initial < len(turnover) - 1 and turnover[initial + 1] > 0.0
+    return Trading(turnover[1:], ran.cost_fraction, initial if bought else -1)
 
 
 def holdings(ran: Ran) -> Holdings:
@@ -172,31 +182,52 @@ def holdings(ran: Ran) -> Holdings:
 
 
 def compliance(ran: Ran) -> Compliance:
-    """Return the daily log: every rule measured on the weights held at each close.
+    """Return the daily log: every rule measured on the weights held at each close, and why it is broken where it is.
 
-    A breach is active if the targets released by the decision in force broke the rule on the day they were released; otherwise prices or the
-    index moved, and it is passive.
+    ``active``: the targets released by the decision in force broke the rule on the day they were released. ``band``: a trade left it broken
+    because it stopped at the edge of the no-trade band, where the targets themselves would have kept it. ``passive``: prices or the index moved.
+    A breach that lasts keeps its cause until a trade.
     """
-    broken = set(ran.sessions[0].broken)
     rows: list[tuple[np.datetime64, Reading, str]] = []
-    panel, mandate = ran.engine.panel, ran.engine.mandate
+    causes: dict[str, str] = {}
+    broken = set(ran.sessions[0].broken)
     for k in range(1, len(ran.sessions)):
-        session, sigma = ran.sessions[k], ran.covariances[k]
-        moment = panel.moment(ran.start + k)
-        moment = moment if sigma is None else moment.with_risk(sigma)
-        weights = session.weights[:-1]
-        for reading in check_weights(mandate, weights, moment, fully_invested=False):
-            verdict = "ok" if not reading.breached else "active" if reading.rule in broken else "passive"
-            rows.append((moment.session, reading, verdict))
+        session, moment = ran.sessions[k], _moment_after(ran, k)
+        readings = check_weights(ran.engine.mandate, session.weights[:-1], moment, fully_invested=False)
+        kept = _kept_by_targets(ran, session, readings, moment)
+        for reading in readings:
+            cause = "ok"
+            if reading.breached:
+                by_trade = "active" if reading.rule in broken else "band" if reading.rule in kept else "passive"
+                lasting = causes.get(reading.rule, "ok")
+                cause = by_trade if session.ordered is not None or lasting == "ok" else lasting
+            causes[reading.rule] = cause
+            rows.append((moment.session, reading, cause))
         if session.released:
             broken = set(session.broken)
-    readings = [reading for _, reading, _ in rows]
+    found = [reading for _, reading, _ in rows]
     return Compliance(
         session=np.array([session for session, _, _ in rows], dtype="datetime64[D]"),
-        rule=tuple(reading.rule for reading in readings),
-        value=np.array([reading.value for reading in readings]),
-        limit=np.array([reading.limit for reading in readings]),
-        headroom=np.array([reading.headroom for reading in readings]),
-        where=tuple(reading.where for reading in readings),
+        rule=tuple(reading.rule for reading in found),
+        value=np.array([reading.value for reading in found]),
+        limit=np.array([reading.limit for reading in found]),
+        headroom=np.array([reading.headroom for reading in found]),
+        where=tuple(reading.where for reading in found),
         verdict=tuple(verdict for _, _, verdict in rows),
     )
+
+
+def _moment_after(ran: Ran, k: int) -> Moment:
+    """Return what is known at close k, with the covariance in force; where something was traded, with the weights held before the trade."""
+    moment, sigma = ran.engine.panel.moment(ran.start + k), ran.covariances[k]
+    if ran.sessions[k].traded > 0.0:
+        grown = ran.weights[k - 1, :-1] * ran.gross[k - 1]
+        moment = moment.with_holdings(grown / (grown.sum() + ran.weights[k - 1, -1]))
+    return moment if sigma is None else moment.with_risk(sigma)
+
+
+def _kept_by_targets(ran: Ran, session: Session, readings: tuple[Reading, ...], moment: Moment) -> set[str]:
+    """Return the rules that the targets traded towards keep at this close; none where nothing was traded towards."""
+    if session.ordered is None or not any(reading.breached for reading in readings):
+        return set()
+    return {reading.rule for reading in check_weights(ran.engine.mandate, session.ordered, moment, fully_invested=False) if not reading.breached}

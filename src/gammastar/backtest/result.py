@@ -77,7 +77,7 @@ class Result:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of mandate, data, dates and version: a run with the same one gives the same bytes."""
+        """SHA-256 of mandate, data, dates and version: runs with the same one have the same returns and weights to the bit."""
         return self.track.facts["fingerprint"]
 
     @property
@@ -98,12 +98,11 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the statistics as plain values, with what identifies the run."""
-        conflicts = sum(decision.status == "CONFLICT" for decision in self.decisions)
         return {
             **summarise(self.track).to_dict(),
-            "breaches": sum(len(decision.broken) for decision in self.decisions),
             "decisions": len(self.decisions),
-            "conflicts": conflicts,
+            "conflicts": sum(decision.status == "CONFLICT" for decision in self.decisions),
+            "unsolved": sum(decision.status == "UNSOLVED" for decision in self.decisions),
             "wall_seconds": self.wall_seconds,
             "fingerprint": self.fingerprint,
         }

@@ -75,7 +75,7 @@ def run_backtest(
         covariances.append(state.covariance)
         if progress is not None:
             progress(t - first, last - first)
-    ran = measure.Ran(engine, first, tuple(sessions), tuple(covariances), invested=resume is not None and resume.traded)
+    ran = measure.Ran(engine, first, tuple(sessions), tuple(covariances), resumed=resume)
     track = replace(_track(ran), baselines=_baselines(mandate, panel, first, last))
     decisions = tuple(Decision.of(session.decision, session.broken) for session in sessions if session.decision is not None)
     events = tuple(event for session in sessions for event in session.events)
@@ -126,7 +126,7 @@ def _track(ran: measure.Ran) -> Track:
         forecast=measure.forecast(ran),
         trading=measure.trading(ran),
         holdings=measure.holdings(ran),
-        compliance=measure.compliance(ran) if mandate.rules else None,
+        compliance=measure.compliance(ran),
         index_level=None if panel.index_level is None else panel.index_level[ran.start : ran.stop + 1],
         facts=_facts(ran),
     )

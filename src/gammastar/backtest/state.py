@@ -42,7 +42,7 @@ class RunState:
         members: of the benchmark at that decision, shape (n,).
         covariance: in force, or None where the strategy needs none and there was no history for one.
         pending: trades not yet made, the earliest first.
-        traded: whether any trade was made yet.
+        formed: position of the close at which a generated strategy last formed its portfolio.
     """
 
     position: int
@@ -52,4 +52,4 @@ class RunState:
     members: Bool[ndarray, " n"]
     covariance: FactoredCovariance | None
     pending: tuple[Pending, ...] = ()
-    traded: bool = False
+    formed: int = 0

@@ -49,6 +49,7 @@ class Session:
         events: of the ledger.
         decision: the proposal made, or None.
         released: whether its targets are traded to (not in a conflict, unless the strategy is generated and has no other).
+        ordered: the weights that were traded towards, shape (n,); None where nothing was, or only what left.
     """
 
     value_before: float
@@ -59,6 +60,7 @@ class Session:
     events: tuple[Event, ...]
     decision: Proposal | None
     released: bool = False
+    ordered: Float[ndarray, " n"] | None = None
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -115,7 +117,7 @@ class Engine:
         cash = capital - float(quantity @ self.prices[start]) if self.mandate.trading.whole_shares else 0.0
         opening = Opening(self.panel.sessions[start], quantity, cash)
         nobody = np.zeros(n, dtype=bool)
-        state = RunState(start, fold([opening], assets=n), None, nobody, nobody, None)
+        state = RunState(start, fold([opening], assets=n), None, nobody, nobody, None, formed=start)
         return self._close(state, start, (opening,), first=True)
 
     def resumed(self, state: RunState) -> Session:
@@ -130,21 +132,24 @@ class Engine:
         events = self._corporate_actions(state.positions, t)
         for event in events:
             state = replace(state, positions=apply_event(state.positions, event))
-        return self._close(replace(state, position=t), t, events, first=False)
+        state, session = self._close(replace(state, position=t), t, events, first=False)
+        return (replace(state, formed=t) if self.rebalances[t] else state), session
 
     def _close(self, state: RunState, t: int, events: tuple[Event, ...], *, first: bool) -> tuple[RunState, Session]:
         """Trade what is due, decide, and with lag 0 trade what was just decided."""
         before = float(state.positions.values(self.prices[t]).sum())
         fills: list[Fills] = []
+        due = [order.targets for order in state.pending if order.due == t]
         state = self._trade_due(state, t, fills)
         state, decision = self._decide(state, t, first=first)
+        due += [order.targets for order in state.pending if order.due == t]
         state = self._trade_due(state, t, fills)
         money = state.positions.values(self.prices[t])
         value = float(money.sum())
         traded = sum(float(np.abs(fill.quantity * fill.price).sum()) for fill in fills)
         cost = sum(float(fill.cost.sum()) for fill in fills)
         released = decision is not None and state.targets is decision.targets
-        return state, Session(before, value, money / value, traded, cost, (*events, *fills), decision, released)
+        return state, Session(before, value, money / value, traded, cost, (*events, *fills), decision, released, due[-1] if due else None)
 
     def _corporate_actions(self, positions: Positions, t: int) -> tuple[Event, ...]:
         """Return splits and dividends of session t; with total-return units there are none."""
@@ -172,12 +177,13 @@ class Engine:
             if order.targets is None:
                 target = without_names(weights, order.left)
             else:
-                target = within_band(weights, np.append(order.targets, 0.0), self.mandate.trading.band, left=order.left)
+                gone = order.left | (order.targets == 0.0)  # what is to go, goes: a band would keep a little of it for ever
+                target = within_band(weights, np.append(order.targets, 0.0), self.mandate.trading.band, left=gone)
             policy = self.mandate.trading
             fill = execute(self.panel.sessions[t], state.positions, self.prices[t], target, cost=policy.cost, whole=policy.whole_shares)
             if len(fill.columns):
                 fills.append(fill)
-                state = replace(state, positions=apply_event(state.positions, fill), traded=True)
+                state = replace(state, positions=apply_event(state.positions, fill))
         return state
 
     def _decide(self, state: RunState, t: int, *, first: bool) -> tuple[RunState, Proposal | None]:
@@ -201,16 +207,16 @@ class Engine:
         return self.panel.moment(t).with_holdings(money[:-1] / float(money.sum()))
 
     def _reoptimise(self, state: RunState, moment: Moment, *, first: bool) -> tuple[RunState, Proposal]:
-        """Return the state with new targets; where the rules contradict each other, the old ones stay in force."""
+        """Return the state with new targets; where the rules contradict each other or the solver fails, the old ones stay in force."""
         proposal = propose(self.mandate, moment)
         generated = isinstance(self.mandate.strategy, Generated)
-        if proposal.status is Status.UNSOLVED:
+        if proposal.status is Status.UNSOLVED and first:
             raise UnsolvedError(str(moment.session), f"no target weights: {proposal.advice}", advice="gammastar propose on this date shows the rules at work")
         if proposal.status is Status.CONFLICT and first and not generated:
             raise ConflictError(str(moment.session), proposal.advice, got=", ".join(proposal.conflict),
                                 advice="loosen one of these rules, or start on another date")
         state = replace(state, covariance=proposal.moment.covariance)
-        if proposal.status is Status.CONFLICT and not generated:
+        if proposal.status is Status.UNSOLVED or (proposal.status is Status.CONFLICT and not generated):
             return state, proposal
         reset = np.zeros(len(moment.assets), dtype=bool) if generated else neutral_names(self.mandate, moment)
         return replace(state, targets=proposal.targets, reset=reset, members=moment.members), proposal
@@ -218,7 +224,11 @@ class Engine:
     def _targets(self, state: RunState, moment: Moment) -> Float[ndarray, " n"]:
         """Return the weights to trade to: generated anew, or the fixed targets as they stand now."""
         if isinstance(self.mandate.strategy, Generated):
-            return self.mandate.strategy.function.weights(moment.benchmark)
+            weights = self.mandate.strategy.function.weights(moment.benchmark)
+            if weights.min() < -1e-12:
+                raise ConflictError(str(moment.session), "the generated weights are not long-only", got=f"{weights.min():.4%} of {moment.assets.label(int(weights.argmin()))}",
+                                    allowed="0 or more", advice="turn the bet dial down")  # fmt: skip
+            return weights
         if state.targets is None:
             raise ValueError("there are no targets before the first decision")
         reset = state.reset | neutral_names(self.mandate, moment) | (moment.members & ~state.members)

@@ -37,6 +37,10 @@ class GeneratedParts:
     l_divergence: Float[ndarray, " t"]
     flow: Float[ndarray, " t"]
 
+    def after(self, steps: int) -> GeneratedParts:
+        """Return the parts from step `steps` on."""
+        return GeneratedParts(self.boundary[steps:], self.l_divergence[steps:], self.flow[steps:])
+
     @property
     def total(self) -> Float[ndarray, " t"]:
         """Their sum: each step's log relative return."""

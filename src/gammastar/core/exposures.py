@@ -26,7 +26,7 @@ def standardise(values: Float[ndarray, " n"], mu: Float[ndarray, " n"]) -> Float
     member = mu > 0.0
     spread = float(values[member].std())
     exposures = np.zeros(len(mu))
-    if spread > 0.0:
+    if spread > 1e-12 * float(np.abs(values[member]).max()):  # less is rounding: all members are alike
         exposures[member] = (values[member] - mu[member] @ values[member] / mu[member].sum()) / spread
     return exposures
 

@@ -176,7 +176,12 @@ class Diversity:
         centre = log_mu.sum(axis=-1) / count
         if self.p == 0.0:
             return np.asarray(centre)
-        spread = np.where(held, np.expm1(self.p * (log_mu - centre[..., None])), 0.0)
+        raised = self.p * (log_mu - centre[..., None])
+        if abs(self.p) > 1.0:  # the largest power is taken out, so that none overflows
+            top = np.where(held, raised, -np.inf).max(axis=-1)
+            powers = np.where(held, np.exp(np.minimum(raised - top[..., None], 0.0)), 0.0)
+            return np.asarray(centre + (top + np.log(powers.sum(axis=-1) / count)) / self.p)
+        spread = np.where(held, np.expm1(raised), 0.0)
         return np.asarray(centre + np.log1p(spread.sum(axis=-1) / count) / self.p)
 
     def weights(self, mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:

@@ -21,9 +21,10 @@ __all__ = [
     "VolatilityCapture",
     "WeightBounds",
     "check_weights",
+    "unmeasured_rules",
 ]
 
-from gammastar.mandate.check import check_weights
+from gammastar.mandate.check import check_weights, unmeasured_rules
 from gammastar.mandate.mandate import Mandate
 from gammastar.mandate.rules import (
     ActiveWeight,

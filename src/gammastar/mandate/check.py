@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["check_weights"]
+__all__ = ["check_weights", "unmeasured_rules"]
 
 from typing import TYPE_CHECKING
 
@@ -38,3 +38,12 @@ def check_weights(mandate: Mandate, weights: Float[ndarray, " n"], moment: Momen
             if reading is not None:
                 readings.append(reading)
     return tuple(readings)
+
+
+def unmeasured_rules(mandate: Mandate, moment: Moment) -> tuple[str, ...]:
+    """Return the rules that cannot be measured at `moment`: without a covariance, or, for turnover, without the holdings before the trade."""
+    return tuple(
+        rule.name
+        for rule in mandate.rules
+        if (rule.needs_covariance and moment.covariance is None) or (rule.name == "turnover" and moment.holdings is None)
+    )

@@ -43,7 +43,7 @@ class Reading:
     @property
     def breached(self) -> bool:
         """Whether the rule is broken by more than rounding (1e-8)."""
-        return self.headroom < -1e-8
+        return not self.headroom >= -1e-8  # a value that is no number is a breach too
 
 
 class Rule(Protocol):
@@ -222,7 +222,8 @@ class Exposure:
         log_mu = np.log(moment.benchmark[member])
         active = (weights - moment.benchmark)[member]
         # a name outside the benchmark has exposure zero, so the mean has to be taken out of the members' active weight
-        value = abs(float(active @ (log_mu - np.average(log_mu, weights=moment.benchmark[member])) / log_mu.std()))
+        deviation = log_mu - np.average(log_mu, weights=moment.benchmark[member])
+        value = abs(float(active @ deviation)) / float(log_mu.std()) if np.ptp(log_mu) > 1e-9 else 0.0
         return Reading(self.name, value, self.limit, self.limit - value, self.characteristic)
 
 

@@ -317,12 +317,12 @@ class MandateFile(_Model):
                 allowed="1 or more; 0 for generated strategies, which need no estimate",
                 advice="write lag = 1",
             )
-        if self.risk.window < self.data.minimum_observations:
+        if self.risk.window < self.data.observation_window:
             raise refusal(
-                "the risk model looks at fewer sessions than a name needs returns",
+                "the risk model looks at fewer sessions than returns are counted in",
                 key="risk.window",
                 got=self.risk.window,
-                allowed=f"at least data.minimum_observations, {self.data.minimum_observations}",
+                allowed=f"at least data.observation_window, {self.data.observation_window}",
                 advice="raise it",
             )
         return self

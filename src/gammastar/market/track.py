@@ -126,7 +126,8 @@ class Compliance:
         limit: what is allowed.
         headroom: limit minus value in the rule's own sense; negative is a breach.
         where: the asset, sector or exposure that comes closest.
-        verdict: ``"ok"``, ``"passive"`` (prices or the index moved) or ``"active"`` (a released target or a trade did it).
+        verdict: ``"ok"``, ``"passive"`` (prices or the index moved), ``"band"`` (a trade stopped at the edge of the no-trade band) or ``"active"``
+            (a released target did it).
     """
 
     session: ndarray
@@ -155,6 +156,9 @@ class Track:
         baselines: simple returns of other portfolios to show beside this one, by name, shape (t,) each.
         index_level: the published total-return index at `start` and each session, shape (t+1,), NaN where unknown, or None.
         facts: what a footer should say: conventions, fingerprints, versions.
+
+    Raises:
+        ValueError: no session, or series whose lengths differ.
     """
 
     name: str
@@ -181,6 +185,10 @@ class Track:
             raise ValueError("a track needs at least one session")
         if not len(sessions) == len(self.portfolio) == len(self.benchmark):
             raise ValueError("sessions, portfolio and benchmark must have the same length")
+        for part in (self.attribution, self.decomposition, self.forecast, self.trading):
+            for name, series in vars(part).items() if part is not None else ():
+                if isinstance(series, np.ndarray) and len(series) != len(sessions):
+                    raise ValueError(f"{type(part).__name__}.{name} has {len(series)} sessions, the track {len(sessions)}")
         object.__setattr__(self, "sessions", sessions)
         object.__setattr__(self, "portfolio", frozen_array(self.portfolio, np.float64))
         object.__setattr__(self, "benchmark", frozen_array(self.benchmark, np.float64))

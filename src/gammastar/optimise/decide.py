@@ -5,12 +5,13 @@ from __future__ import annotations
 __all__ = ["propose"]
 
 import hashlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gammastar.core.excess_growth import expected_captured_volatility
-from gammastar.errors import DataError
+from gammastar.errors import StaleDataError
 from gammastar.mandate.check import check_weights
 from gammastar.mandate.strategy import Generated
 from gammastar.optimise.conflict import contradicting_rules
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
 PER_ONE_PERCENT_IN_BP = 0.01 * 1e4
 
 
+@dataclass(frozen=True)
+class _Verdict:
+    """How the search for targets came out."""
+
+    status: Status
+    prices: dict[str, float] = field(default_factory=dict)
+    conflict: tuple[str, ...] = ()
+    advice: str = ""
+
+
 def propose(mandate: Mandate, moment: Moment) -> Proposal:
     """Return target weights for `mandate` from what is known at `moment`, and nothing else.
 
@@ -36,7 +47,7 @@ def propose(mandate: Mandate, moment: Moment) -> Proposal:
         moment: without a covariance, the mandate's risk model estimates it; without holdings, the benchmark is assumed to be held.
 
     Raises:
-        DataError: histories are too short for the risk model.
+        StaleDataError: histories are too short for the risk model.
     """
     holdings = moment.benchmark if moment.holdings is None else moment.holdings
     moment = moment.with_holdings(holdings)
@@ -48,16 +59,17 @@ def propose(mandate: Mandate, moment: Moment) -> Proposal:
     answer = solve(problem)
     if answer.outcome is Outcome.INFEASIBLE:
         rules = contradicting_rules(mandate, moment, answer)
-        return _proposal(mandate, moment, holdings, Status.CONFLICT, conflict=rules, advice=_conflict_advice(rules))
+        return _proposal(mandate, moment, holdings, _Verdict(Status.CONFLICT, conflict=rules, advice=_conflict_advice(rules)))
     if answer.outcome is Outcome.FAILED:
-        return _proposal(mandate, moment, holdings, Status.UNSOLVED, advice=f"the solver stopped with {answer.message}; nothing was changed")
+        advice = f"the solver stopped with {answer.message}; nothing was changed"
+        return _proposal(mandate, moment, holdings, _Verdict(Status.UNSOLVED, advice=advice))
     targets = _clean(answer.weights)
-    binding = {rule: price * PER_ONE_PERCENT_IN_BP for rule, price in answer.prices.items() if price > 1e-9 and rule in problem.rules}
-    proposal = _proposal(mandate, moment, targets, Status.OPTIMAL, prices=binding)
+    binding = {rule: price * PER_ONE_PERCENT_IN_BP for rule, price in answer.prices.items() if abs(price) > 1e-9}
+    proposal = _proposal(mandate, moment, targets, _Verdict(Status.OPTIMAL, binding))
     broken = [reading.rule for reading in proposal.readings if reading.breached]
     if broken:
         advice = f"the answer breaks {', '.join(broken)} by more than rounding in the independent check; it is not released"
-        return _proposal(mandate, moment, holdings, Status.UNSOLVED, advice=advice)
+        return _proposal(mandate, moment, holdings, _Verdict(Status.UNSOLVED, advice=advice))
     return proposal
 
 
@@ -67,19 +79,19 @@ def _with_risk_if_possible(mandate: Mandate, moment: Moment) -> Moment:
         return moment
     try:
         return moment.with_risk(mandate.risk.estimate(moment))
-    except DataError:
+    except StaleDataError:
         return moment
 
 
 def _generated(mandate: Mandate, moment: Moment, strategy: Generated) -> Proposal:
     """Return the generated weights; rules are measured, since nothing can be optimised to keep them."""
     targets = strategy.function.weights(moment.benchmark)
-    proposal = _proposal(mandate, moment, targets, Status.OPTIMAL)
+    proposal = _proposal(mandate, moment, targets, _Verdict(Status.OPTIMAL))
     broken = tuple(reading.rule for reading in proposal.readings if reading.breached)
     if not broken:
         return proposal
     advice = "the generated weights break these rules; turn the bet dial down, loosen the limits, or use volatility_capture"
-    return _proposal(mandate, moment, targets, Status.CONFLICT, conflict=broken, advice=advice)
+    return _proposal(mandate, moment, targets, _Verdict(Status.CONFLICT, conflict=broken, advice=advice))
 
 
 def _clean(weights: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
@@ -89,24 +101,17 @@ def _clean(weights: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
 
 
 def _conflict_advice(rules: tuple[str, ...]) -> str:
+    if len(rules) == 1:
+        return f"no weights keep {rules[0]}, whatever the other rules say; loosen it"
     return f"no weights keep {' and '.join(rules) or 'all rules'} together; loosen one of them"
 
 
-def _proposal(
-    mandate: Mandate,
-    moment: Moment,
-    targets: Float[ndarray, " n"],
-    status: Status,
-    *,
-    prices: dict[str, float] | None = None,
-    conflict: tuple[str, ...] = (),
-    advice: str = "",
-) -> Proposal:
+def _proposal(mandate: Mandate, moment: Moment, targets: Float[ndarray, " n"], verdict: _Verdict) -> Proposal:
     """Return a proposal with everything that follows from its targets."""
     holdings = moment.benchmark if moment.holdings is None else moment.holdings
     traded = float(np.abs(targets - holdings).sum())
     return Proposal(
-        status=status,
+        status=verdict.status,
         mandate=mandate.name,
         moment=moment,
         targets=targets,
@@ -115,11 +120,11 @@ def _proposal(
         names=int((targets > 0.0).sum()),
         turnover_two_way=traded,
         cost=traded * mandate.trading.cost,
-        prices=prices or {},
-        readings=check_weights(mandate, targets, moment, fully_invested=status is Status.OPTIMAL),
-        conflict=conflict,
+        prices=verdict.prices,
+        readings=check_weights(mandate, targets, moment, fully_invested=verdict.status is Status.OPTIMAL),
+        conflict=verdict.conflict,
         neutral=0 if isinstance(mandate.strategy, Generated) else int(neutral_names(mandate, moment).sum()),
-        advice=advice,
+        advice=verdict.advice,
         fingerprint=_fingerprint(mandate, moment),
     )
 
@@ -146,7 +151,7 @@ def _fingerprint(mandate: Mandate, moment: Moment) -> str:
     """Return SHA-256 of the mandate and of what decides the targets."""
     digest = hashlib.sha256(mandate.fingerprint.encode())
     digest.update(f"{moment.session} {moment.assets.ids}".encode())
-    arrays = [moment.benchmark, moment.holdings, moment.sector_codes]
+    arrays = [moment.benchmark, moment.holdings, moment.sector_codes, neutral_names(mandate, moment)]
     arrays += [] if moment.covariance is None else [moment.covariance.loadings, moment.covariance.specific]
     for array in arrays:
         if array is not None:

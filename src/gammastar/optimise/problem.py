@@ -11,6 +11,7 @@ import numpy as np
 
 from gammastar.core.rows import AbsoluteSum, Bounds, LinearRows, RiskCone, Row
 from gammastar.mandate.strategy import VolatilityCapture
+from gammastar.market.missing import PATIENCE
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from gammastar.market.moment import Moment
 
 LONG_ONLY = "long_only"
-STOPPED_AFTER = 5
-"""Sessions running without a return after which a name counts as stopped (conventions: it is sold at its last price)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +106,7 @@ class _Box:
 def neutral_names(mandate: Mandate, moment: Moment) -> Bool[ndarray, " n"]:
     """Return the members that cannot be bet on, for want of history or of present returns: they are held at their benchmark weight."""
     short = moment.short_history(minimum=mandate.data.minimum_observations, window=mandate.data.observation_window)
-    stopped = moment.missing_run(longest=STOPPED_AFTER) == STOPPED_AFTER
+    stopped = moment.missing_run(longest=PATIENCE) == PATIENCE
     return np.asarray(moment.members & (short | stopped))
 
 
@@ -138,7 +137,10 @@ def state_problem(mandate: Mandate, moment: Moment, *, without: frozenset[str] =
     names = tuple(rule.name for rule in rules)
     crossed = _crossed(box, members, names)
     pinned = np.clip(mu, box.lower, np.maximum(box.upper, box.lower))
-    free = np.flatnonzero(members & ~neutral & (box.upper > box.lower))
+    # a neutral name that a bound moves off its benchmark weight moves with the bound: it is left to the solver, between equal bounds
+    moved = neutral & (pinned != mu) & ((box.lower_slope != 0.0) | (box.upper_slope != 0.0))
+    box.lower, box.upper = np.where(moved, pinned, box.lower), np.where(moved, pinned, box.upper)
+    free = np.flatnonzero(members & ((~neutral & (box.upper > box.lower)) | moved))
     fixed = np.where(members, pinned, 0.0)
     fixed[free] = 0.0
     return Problem(

@@ -62,7 +62,8 @@ class Proposal:
         names: how many are held.
         turnover_two_way: traded weight from the holdings to the targets.
         cost: of that trade, a fraction of the portfolio's value.
-        prices: of each binding rule, basis points of expected growth per 1% of its limit (per 0.01 for beta and exposure).
+        prices: of each binding rule, basis points of expected growth per 1% of its limit (per 0.01 for beta and exposure), through the names
+            that were optimised; negative where a higher limit is the tighter one (a minimum weight).
         readings: what each rule measures on the targets.
         conflict: the rules that contradict each other; empty unless the status is CONFLICT.
         neutral: how many members are held at their benchmark weight for want of history.
@@ -87,7 +88,7 @@ class Proposal:
     fingerprint: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the proposal as plain values; weights by asset id, zero weights left out."""
+        """Return the proposal as plain values; targets by asset id, None where there are none to trade to."""
         held = np.flatnonzero((self.targets > 0.0) | (self.moment.benchmark > 0.0))
         ids = self.moment.assets.ids
         return {
@@ -105,5 +106,5 @@ class Proposal:
             "conflict": list(self.conflict),
             "advice": self.advice,
             "fingerprint": self.fingerprint,
-            "targets": {ids[i]: float(self.targets[i]) for i in held},
+            "targets": {ids[i]: float(self.targets[i]) for i in held} if self.status in {Status.OPTIMAL, Status.RELAXED} else None,
         }

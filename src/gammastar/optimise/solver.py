@@ -106,6 +106,9 @@ def solve(problem: Problem, *, feasibility_only: bool = False) -> Answer:
     if problem.crossed:
         names = {name: 1.0 for low, high, _ in problem.crossed for name in (low, high)}
         return Answer(Outcome.INFEASIBLE, problem.fixed, certificate=names, message="bounds cross")
+    overfull = _sums_to_no_one(problem)
+    if overfull:
+        return Answer(Outcome.INFEASIBLE, problem.fixed, certificate=overfull, message="bounds do not sum to one")
     m, k = len(problem.free), problem.covariance.loadings.shape[1]
     trading = problem.cost > 0.0 or len(problem.sums) > 0
     stack = _Stack((m, k, m if trading else 0))
@@ -125,6 +128,16 @@ def solve(problem: Problem, *, feasibility_only: bool = False) -> Answer:
     return _run(problem, stack, sparse.csc_matrix(sparse.diags_array(diagonal)), linear)
 
 
+def _sums_to_no_one(problem: Problem) -> dict[str, float]:
+    """Return the rules whose bounds leave no weights that sum to one; empty if there are some."""
+    fixed = float(problem.fixed.sum())
+    short, over = fixed + problem.upper.sum() < 1.0 - 1e-9, fixed + problem.lower.sum() > 1.0 + 1e-9
+    if not (short or over):
+        return {}
+    owners = np.unique(problem.upper_rule if short else problem.lower_rule)
+    return {problem.rules[owner]: 1.0 for owner in owners.tolist() if owner != STRUCTURE}
+
+
 def _run(problem: Problem, stack: _Stack, quadratic: Any, linear: Float[ndarray, " x"]) -> Answer:
     """Solve tightly; where the last digits cannot be had, with the solver's usual tolerance. The independent check has the last word."""
     matrix, right = sparse.csc_matrix(sparse.vstack(stack.blocks)), np.concatenate(stack.right) / WEIGHT_UNIT
@@ -141,7 +154,8 @@ def _run(problem: Problem, stack: _Stack, quadratic: Any, linear: Float[ndarray,
             weights = problem.fixed.copy()
             weights[problem.free] = problem.benchmark[problem.free] + WEIGHT_UNIT * np.array(solution.x[: len(problem.free)])
             duals = np.array(solution.z) * (OBJECTIVE_UNIT / WEIGHT_UNIT)
-            return Answer(Outcome.SOLVED, weights, stack.prices(duals, problem.rules), {}, iterations, status)
+            prices = stack.prices(duals, problem.rules) if len(problem.free) else {}  # with nothing to choose, duals are arbitrary
+            return Answer(Outcome.SOLVED, weights, prices, {}, iterations, status)
         if status == "PrimalInfeasible":
             certificate = stack.shares(np.array(solution.z), problem.rules)
             return Answer(Outcome.INFEASIBLE, problem.fixed, {}, certificate, iterations, status)
@@ -167,8 +181,14 @@ def _add_structure(stack: _Stack, problem: Problem) -> None:
 def _add_bounds(stack: _Stack, problem: Problem) -> None:
     """Lower and upper bounds of the free names."""
     mu, identity = problem.benchmark[problem.free], sparse.eye_array(len(problem.free), format="csr")
-    stack.add(clarabel.NonnegativeConeT, (-identity, None, None), mu - problem.lower, problem.lower_rule, -problem.lower_slope)
-    capped = np.flatnonzero(np.isfinite(problem.upper))
+    equal = problem.lower == problem.upper
+    pinned, lower, capped = (np.flatnonzero(rows) for rows in (equal, ~equal, ~equal & np.isfinite(problem.upper)))
+    by_cap = problem.upper[pinned] < mu[pinned]
+    owner = np.where(by_cap, problem.upper_rule[pinned], problem.lower_rule[pinned])
+    slope = np.where(by_cap, problem.upper_slope[pinned], problem.lower_slope[pinned])
+    stack.add(clarabel.ZeroConeT, (identity[pinned], None, None), (problem.upper - mu)[pinned], owner, slope)
+    bound = (mu - problem.lower)[lower]
+    stack.add(clarabel.NonnegativeConeT, (-identity[lower], None, None), bound, problem.lower_rule[lower], -problem.lower_slope[lower])
     right = (problem.upper - mu)[capped]
     stack.add(clarabel.NonnegativeConeT, (identity[capped], None, None), right, problem.upper_rule[capped], problem.upper_slope[capped])
 

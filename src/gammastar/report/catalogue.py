@@ -213,7 +213,8 @@ _TRADING = (
 )
 _COMPLIANCE = (
     Definition("checks", "Rule checks", Unit.COUNT, "entries of the daily compliance log"),
-    Definition("breaches", "Active breaches", Unit.COUNT, "entries a released target or a trade broke"),
+    Definition("breaches", "Active breaches", Unit.COUNT, "entries that released targets broke"),
+    Definition("band_breaches", "Breaches by the band", Unit.COUNT, "entries that a trade left broken at the edge of the no-trade band"),
     Definition("passive_breaches", "Passive breaches", Unit.COUNT, "entries that prices or the index broke"),
 )
 

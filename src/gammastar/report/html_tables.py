@@ -30,7 +30,7 @@ def tables(statistics: Statistics) -> str:
         blocks.append(
             _block(
                 "Compliance by rule",
-                "The entry with the least headroom of each rule, in the rule's own unit; number of checks, of passive and of active breaches.",
+                "The entry with the least headroom of each rule, in the rule's own unit; number of checks, of breaches by prices or the index (passive), by the no-trade band, and by released targets (active).",
                 *_rules(statistics.rules),
             )
         )
@@ -111,12 +111,12 @@ def _years(years: tuple[CalendarYear, ...]) -> tuple[str, list[str]]:
 
 
 def _rules(rules: tuple[RuleSummary, ...]) -> tuple[str, list[str]]:
-    head = _head("Rule", "Limit", "Worst value", "Headroom", "Where", "On", "Checks", "Passive", "Active")
+    head = _head("Rule", "Limit", "Worst value", "Headroom", "Where", "On", "Checks", "Passive", "Band", "Active")
     rows = []
     for rule in rules:
         numbers = [f"{value + 0.0:.4g}".replace("-", "\u2212") for value in (rule.limit, rule.worst, rule.headroom)]
         row = _row(
-            rule.rule, *numbers, rule.where, rule.session, f"{rule.checks:,}", f"{rule.passive:,}", f"{rule.active:,}"
+            rule.rule, *numbers, rule.where, rule.session, f"{rule.checks:,}", f"{rule.passive:,}", f"{rule.band:,}", f"{rule.active:,}"
         )
         rows.append(row.replace("<tr>", '<tr class="alarm">', 1) if rule.active else row)
     return head, rows

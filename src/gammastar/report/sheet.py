@@ -41,6 +41,7 @@ def tear_sheet(track: Track) -> str:
         title=_escape(f"{track.name} against {track.benchmark_name}"),
         name=_escape(track.name),
         benchmark=_escape(track.benchmark_name),
+        source=_escape(f"; {track.facts['data']}") if "data" in track.facts else "",
         first=str(track.start),
         last=str(track.sessions[-1]),
         style=_asset("tear_sheet.css"),

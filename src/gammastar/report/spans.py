@@ -99,7 +99,7 @@ class RuleSummary:
         checks: entries.
         limit, worst, headroom: of the entry with the least headroom; `headroom` is negative in a breach.
         where, session: its place and date.
-        active, passive: number of breaches of each kind.
+        active, band, passive: number of breaches of each kind.
     """
 
     rule: str
@@ -110,6 +110,7 @@ class RuleSummary:
     where: str
     session: str
     active: int
+    band: int
     passive: int
 
 
@@ -232,6 +233,7 @@ def rule_summaries(track: Track) -> tuple[RuleSummary, ...]:
                 where=log.where[worst],
                 session=str(np.asarray(log.session, dtype="datetime64[D]")[worst]),
                 active=int(np.sum(verdicts[entries] == "active")),
+                band=int(np.sum(verdicts[entries] == "band")),
                 passive=int(np.sum(verdicts[entries] == "passive")),
             )
         )

@@ -251,5 +251,6 @@ def _compliance(track: Track) -> dict[str, Value]:
     return {
         "checks": len(log.verdict),
         "breaches": log.verdict.count("active"),
+        "band_breaches": log.verdict.count("band"),
         "passive_breaches": log.verdict.count("passive"),
     }

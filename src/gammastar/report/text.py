@@ -21,14 +21,15 @@ _BLOCKS: Final = (
     ("Generated strategy", ("decomposition.boundary", "decomposition.l_divergence", "decomposition.flow", "decomposition.execution", "decomposition.cost")),
     ("Risk", ("tracking_error", "tracking_error_monthly", "forecast_tracking_error", "bias_statistic", "information_ratio", "beta", "max_relative_drawdown", "hit_rate")),
     ("Portfolio", ("active_share", "names", "turnover_one_way", "initial_turnover", "break_even_cost", "imputed_weight")),
-    ("Rules", ("breaches", "passive_breaches")),
+    ("Rules", ("breaches", "band_breaches", "passive_breaches")),
 )  # fmt: skip
 
 
 def summary(track: Track) -> str:
     """Return the track in about thirty lines: what happened in words, then figures with units and standard errors, aligned."""
     statistics = summarise(track)
-    lines = [f"{track.name} against {track.benchmark_name}", "", fill(opening(track, statistics), _WIDTH)]
+    source = [f"data: {track.facts['data']}"] if "data" in track.facts else []
+    lines = [f"{track.name} against {track.benchmark_name}", *source, "", fill(opening(track, statistics), _WIDTH)]
     for heading, names in _BLOCKS:
         rows = [_row(name, statistics) for name in names if statistics[name] is not None]
         if rows:

@@ -96,8 +96,8 @@ def _reading(name: str, statistics: Statistics) -> str:
     if name == "forecast_tracking_error":
         return _against_forecast(statistics) or "root mean square of the forecasts in force"
     if name == "breaches":
-        passive = statistics["passive_breaches"]
-        return f"by a trade or target; {present(passive, Unit.COUNT)} passive, by prices or the index"
+        band, passive = (present(statistics[kind], Unit.COUNT) for kind in ("band_breaches", "passive_breaches"))
+        return f"by released targets; {band} by the no-trade band, {passive} by prices or the index"
     if name == "turnover_one_way":
         return f"a year; the initial purchase, {present(statistics['initial_turnover'], Unit.SHARE)}, is left out"
     error = statistics[f"{name}_se"] if f"{name}_se" in statistics.values else None
@@ -122,7 +122,11 @@ def _against_forecast(statistics: Statistics) -> str | None:
 
 def _compared(realised: float, expected: float) -> str:
     difference = 100.0 * (realised / expected - 1.0)
-    return f"{abs(difference):.0f}% {'above' if difference > 0.0 else 'below'}"
+    return (
+        f"{abs(difference):.0f}% {'above' if difference > 0.0 else 'below'}"
+        if abs(difference) >= 1.0
+        else "within 1% of"
+    )
 
 
 def evidence(value: float | None, error: float | None) -> str:
@@ -141,8 +145,10 @@ def opening(track: Track, statistics: Statistics) -> str:
         _result(track, statistics),
         _verdict(statistics),
         _earned(statistics),
+        _generated(statistics),
         _risked(statistics),
         _broken(statistics),
+        _imputed(statistics),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -196,6 +202,17 @@ def _earned(statistics: Statistics) -> str:
     return f"{text} The risk model had forecast {present(forecast, Unit.BP_YEAR, signed=True)} from volatility capture{against}."
 
 
+def _generated(statistics: Statistics) -> str:
+    names = (("boundary", "boundary"), ("l_divergence", "L-divergence"), ("flow", "flow"), ("execution", "execution"))
+    parts = {label: statistics[f"decomposition.{name}"] for name, label in names}
+    if any(value is None for value in parts.values()):
+        return ""
+    told = [
+        f"{label} {present(value, Unit.BP_YEAR, signed=True).removesuffix(' a year')}" for label, value in parts.items()
+    ]
+    return f"As a generated strategy, a year and before cost: {', '.join(told)}."
+
+
 def _risked(statistics: Statistics) -> str:
     realised, expected = statistics.number("tracking_error"), statistics.number("forecast_tracking_error")
     if realised is None:
@@ -223,14 +240,17 @@ def _bias(statistics: Statistics) -> str:
 
 
 def _broken(statistics: Statistics) -> str:
-    active, passive, checks = (statistics[name] for name in ("breaches", "passive_breaches", "checks"))
+    names = ("breaches", "band_breaches", "passive_breaches", "checks")
+    active, band, passive, checks = (statistics[name] for name in names)
     if active is None:
         return ""
     count = present(checks, Unit.COUNT)
-    if active == 0 and passive == 0:
+    if active == band == passive == 0:
         return f"No rule was broken in {count} checks."
-    broke = "No target or trade broke a rule" if active == 0 else f"Targets or trades broke a rule {_times(active)}"
-    return f"{broke}, and prices or the index did {_times(passive)}, in {count} checks."
+    broke = "No released target broke a rule" if active == 0 else f"Released targets broke a rule {_times(active)}"
+    left = "" if band == 0 else f"; the no-trade band left one broken {_times(band)}"
+    moved = "" if passive == 0 else f"; prices or the index broke one {_times(passive)}, since optimal targets lie on limits"
+    return f"{broke}{left}{moved}; in {count} checks."
 
 
 def _times(count: Value) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from gammastar.core.covariance import FactoredCovariance
-from gammastar.errors import DataError
+from gammastar.errors import StaleDataError
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -63,8 +63,8 @@ class StatisticalFactors:
     volatility_shrinkage: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.factors < 1 or self.minimum < 2 or self.window < self.minimum or self.recent < self.minimum:
-            raise ValueError("need factors >= 1, minimum >= 2, and window and recent not below minimum")
+        if self.factors < 1 or not 2 <= self.minimum <= self.recent <= self.window:
+            raise ValueError("need factors >= 1 and 2 <= minimum <= recent <= window")
         if min(self.volatility_half_life, self.correlation_half_life) <= 0.0:
             raise ValueError("half-lives must be positive")
         if not (0.0 <= self.correlation_shrinkage <= 1.0 and 0.0 <= self.volatility_shrinkage <= 1.0):
@@ -74,13 +74,13 @@ class StatisticalFactors:
         """Return the annual covariance of log returns of all n assets; names neither in the benchmark nor held get zeros.
 
         Raises:
-            DataError: no name has enough observed returns.
+            StaleDataError: no name has enough observed returns.
         """
         wanted = moment.members if moment.holdings is None else moment.members | (moment.holdings != 0.0)
         short = moment.short_history(minimum=self.minimum, window=self.recent)
         known = np.flatnonzero(wanted & ~short)
         if len(known) == 0:
-            raise DataError(f"{moment.session}", f"no name has {self.minimum} observed returns in the last {self.recent} sessions",
+            raise StaleDataError(f"{moment.session}", f"no name has {self.minimum} observed returns in the last {self.recent} sessions",
                             advice="choose a later date, or lower the mandate's minimum_observations")
         loadings, variances = self._fit(moment.returns[-self.window :, known], moment.observed[-self.window :, known])
         annual = float(moment.frequency.periods)

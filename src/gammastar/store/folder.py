@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gammastar.errors import DataError, UsageError
+from gammastar.errors import DataError, StaleDataError, UsageError
 from gammastar.store.panels import Labels, build_daily, build_monthly
 from gammastar.store.queries import Queries
 
@@ -104,12 +104,13 @@ def open_store(path: Path | str) -> Store:
     """Open a store and check that it is whole.
 
     Raises:
-        DataError: there is no store, it has another schema version, or a file of it is missing or damaged.
+        StaleDataError: there is no store.
+        DataError: it has another schema version, or a file of it is missing or damaged.
     """
     folder = Path(path)
     _recover(folder)
     if not folder.is_dir():
-        raise DataError(str(folder), "there is no store", advice=_AGAIN)
+        raise StaleDataError(str(folder), "there is no store", advice=_AGAIN)
     manifest = _manifest(folder)
     for name, facts in manifest["files"].items():
         file = folder / name

@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gammastar.trade.targets import within_band
+
 if TYPE_CHECKING:
     from jaxtyping import Float
     from numpy import ndarray
 
+    from gammastar.mandate.strategy import TradingPolicy
     from gammastar.market.moment import Moment
+
+
+DUST = 1e-8
+"""Trades below this weight are rounding of the arithmetic, not orders."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +52,19 @@ class Order:
     reason: str
 
 
-def order_list(moment: Moment, targets: Float[ndarray, " n"], *, capital: float, cost: float) -> tuple[Order, ...]:
-    """Return the orders that take the moment's holdings to `targets`, the largest first.
+def order_list(moment: Moment, targets: Float[ndarray, " n"], policy: TradingPolicy) -> tuple[Order, ...]:
+    """Return the orders that take the moment's holdings towards `targets`, to the edge of the no-trade band; the largest first.
 
     Args:
-        moment: with holdings.
+        moment: with holdings; the benchmark is assumed where there are none.
         targets: weights, shape (n,).
-        capital: value of the portfolio, in money.
-        cost: proportional cost, a fraction of the traded value.
+        policy: band, cost and capital of the mandate.
     """
     held = moment.benchmark if moment.holdings is None else moment.holdings
-    change = targets - held
-    ordered = np.flatnonzero(np.abs(change) > 1e-12)
+    cash = max(1.0 - float(held.sum()), 0.0)
+    reached = within_band(np.append(held, cash), np.append(targets, 0.0), policy.band, left=targets == 0.0)[:-1]
+    change, capital, cost = reached - held, policy.capital, policy.cost
+    ordered = np.flatnonzero(np.abs(change) > DUST)
     ordered = ordered[np.argsort(-np.abs(change[ordered]), kind="stable")]
     return tuple(
         Order(
@@ -66,7 +74,7 @@ def order_list(moment: Moment, targets: Float[ndarray, " n"], *, capital: float,
             weight=float(abs(change[i])),
             value=float(abs(change[i])) * capital,
             from_weight=float(held[i]),
-            to_weight=float(targets[i]),
+            to_weight=float(reached[i]),
             estimated_cost=float(abs(change[i])) * capital * cost,
             reason=_reason(i, moment, targets, held),
         )
@@ -78,10 +86,8 @@ def _reason(i: int, moment: Moment, targets: Float[ndarray, " n"], held: Float[n
     """Return why asset i is traded."""
     if moment.benchmark[i] == 0.0:
         return "left the benchmark"
-    if held[i] == 0.0 and targets[i] == moment.benchmark[i]:
-        return "joined the benchmark, history too short to bet on"
-    if targets[i] == moment.benchmark[i]:
-        return "reset to the benchmark weight"
+    if abs(targets[i] - moment.benchmark[i]) < 1e-9:
+        return "joined the benchmark, history too short to bet on" if held[i] == 0.0 else "reset to the benchmark weight"
     lean = "over" if targets[i] > moment.benchmark[i] else "under"
     return f"to its target, {lean}weight by {abs(targets[i] - moment.benchmark[i]) * 1e4:.1f} bp"
 

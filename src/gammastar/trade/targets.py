@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gammastar.optimise.problem import STOPPED_AFTER
+from gammastar.market.missing import PATIENCE
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -23,8 +23,8 @@ def left_names(moment: Moment) -> Bool[ndarray, " n"]:
     A name that stopped and is in index weights published since is not among them: whoever publishes them still holds it.
     """
     since_publication = len(moment.published) - 1 - int(np.flatnonzero(moment.published)[-1])
-    run = moment.missing_run(longest=STOPPED_AFTER + since_publication + 1)
-    stopped = (run >= STOPPED_AFTER) & (run - STOPPED_AFTER < since_publication)
+    run = moment.missing_run(longest=PATIENCE + since_publication + 1)
+    stopped = (run >= PATIENCE) & (run - PATIENCE < since_publication)
     return np.asarray(~moment.members | stopped)
 
 
@@ -38,6 +38,8 @@ def fixed_targets(targets: Float[ndarray, " n"], reset: Bool[ndarray, " n"], mom
     reset = reset & ~left
     kept = np.where(left | reset, 0.0, targets)
     at_benchmark = np.where(reset, moment.benchmark, 0.0)
+    if kept.sum() == 0.0:
+        return np.asarray(at_benchmark / at_benchmark.sum())
     return np.asarray(at_benchmark + kept * ((1.0 - at_benchmark.sum()) / kept.sum()))
 
 
