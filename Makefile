@@ -17,7 +17,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help env demo test check check-slow bench docs lint ruff mypy contract lock clean
+.PHONY: help env demo test check check-slow bench replications docs lint ruff mypy contract lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,11 @@ check-slow: env  ## the slow part: long runs on real data, Monte Carlo laws
 bench: env  ## benchmarks: one proposal against cvxpy, the real run by phase
 	$(BIN)/python benchmarks/proposal.py
 	$(BIN)/python benchmarks/real_run.py
+	$(BIN)/python benchmarks/decomposition.py
+	$(BIN)/python benchmarks/simulation.py
+
+replications: env  ## published and independently found tables, side by side with ours
+	$(BIN)/python -m replications
 
 docs: .venv/.docs  ## build the documentation into build/docs
 	$(BIN)/sphinx-build --fail-on-warning --quiet -b html docs build/docs

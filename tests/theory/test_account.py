@@ -28,8 +28,7 @@ FUNCTIONS = [Market(), Diversity(0.0), Diversity(0.5), Diversity(-0.5), Entropy(
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=str)
-@pytest.mark.parametrize("clock", [None, Clock.WEEKLY, Clock.MONTHLY, Clock.QUARTERLY])
-@pytest.mark.parametrize("cost", [0.0, 0.002])
+@pytest.mark.parametrize(("clock", "cost"), [(None, 0.0), (Clock.WEEKLY, 0.002), (Clock.MONTHLY, 0.0), (Clock.QUARTERLY, 0.002)])
 def test_nothing_is_left_over(panel: Panel, function: object, clock: Clock | None, cost: float) -> None:
     account = account_for(function, panel, clock=clock, cost=cost)  # type: ignore[arg-type]
     assert np.abs(account.parts.residual).max() <= 1e-12

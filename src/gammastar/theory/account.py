@@ -14,6 +14,7 @@ from __future__ import annotations
 __all__ = ["Account", "AccountParts", "account_for"]
 
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,7 +150,7 @@ def account_for(function: GeneratingFunction, panel: Panel, *, clock: Clock | No
     """
     ticks = np.ones(len(panel), dtype=bool) if clock is None else panel.calendar.ticks(clock)
     at = np.unique(np.concatenate(([0], np.flatnonzero(ticks), [len(panel) - 1])))
-    steps = [_step(function, panel, int(start), int(end), cost) for start, end in zip(at[:-1], at[1:], strict=True)]
+    steps = [_step(function, panel, start, end, cost) for start, end in pairwise(at.tolist())]
     parts = AccountParts(*(np.array([step[0][k] for step in steps]) for k in range(len(fields(AccountParts)))))
     years = (len(panel) - 1) / panel.frequency.periods
     within, between = np.stack([step[1] for step in steps]), np.array([step[2] for step in steps])
@@ -166,7 +167,6 @@ def _step(function: GeneratingFunction, panel: Panel, start: int, end: int, cost
         by_price = panel.prices.close[end] / panel.prices.close[start] * np.prod(panel.prices.split[span], axis=0)
         by_price = np.where(mu > 0.0, by_price, 1.0)
     nu = mu * by_price / float(mu @ by_price)
-    log_g = float(function.log_value(after[None])[0])
     relative = float(np.log(relative_value(function, mu, nu)))
     boundary_at_nu = float(function.log_value(nu[None])[0] - function.log_value(mu[None])[0])
     leakage = _leakage(function, mu, nu)

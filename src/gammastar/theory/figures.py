@@ -21,7 +21,7 @@ def account_figure(account: Account) -> go.Figure:
     """Return the cumulated log relative return and its parts."""
     frame = account.to_pandas(cumulated=True).drop(columns="residual")
     figure = _blank(f"{account.function}: log relative return and its exact parts", "cumulated, %")
-    lines = {"relative return": frame.sum(axis=1), **{name.replace("_", " "): frame[name] for name in frame if frame[name].abs().max() > 0.0}}
+    lines = {"relative return": frame.sum(axis=1), **{str(name).replace("_", " "): frame[name] for name in frame if frame[name].abs().max() > 0.0}}
     for k, (name, values) in enumerate(lines.items()):
         style = {"color": _COLOURS[k % len(_COLOURS)], "width": 2.2 if k == 0 else 1.4}
         figure.add_trace(go.Scatter(x=account.ends, y=100.0 * values.to_numpy(), name=name, mode="lines", line=style))
