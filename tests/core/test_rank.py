@@ -300,6 +300,12 @@ def test_transitions_count_every_name_once_a_look(seed: int, lag: int) -> None:
     assert moves.counts[0, 0] == kept
 
 
+def test_transitions_go_from_row_to_column() -> None:
+    """The last of three overtakes both."""
+    counts = rank_transitions(np.array([[0.5, 0.3, 0.2], [0.3, 0.2, 0.5]]), (1, 2)).counts
+    assert counts.tolist() == [[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+
+
 def test_transitions_know_the_outside() -> None:
     mu = np.array([[0.5, 0.3, 0.2, 0.0], [0.6, 0.0, 0.3, 0.1]])
     counts = rank_transitions(mu, (1,)).counts
