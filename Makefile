@@ -17,7 +17,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help env demo test check check-slow bench replications docs lint ruff mypy contract lock clean
+.PHONY: help env demo test check check-slow bench mutations replications docs lint ruff mypy contract lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,9 @@ bench: env  ## benchmarks: one proposal against cvxpy, the real run by phase
 	$(BIN)/python benchmarks/real_run.py
 	$(BIN)/python benchmarks/decomposition.py
 	$(BIN)/python benchmarks/simulation.py
+
+mutations: env  ## break each formula once, in a copy, and see its tests fail
+	$(BIN)/python scripts/mutate
 
 replications: env  ## published and independently found tables, side by side with ours
 	$(BIN)/python -m replications

@@ -36,6 +36,7 @@ def test_verbs_are_all_there():
     """The verbs that the documentation promises."""
     assert {" ".join(words) for words in commands()} == {
         "ingest", "data status", "simulate large-cap", "mandate validate", "propose", "check", "backtest", "report", "compare", "verify", "init",
+        "theory decompose", "theory capital-curve",
     }  # fmt: skip
 
 

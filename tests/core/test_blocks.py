@@ -29,7 +29,7 @@ few = settings(max_examples=6)
 
 
 def history(seed: int, steps: int, n: int, *, flow: float, spare: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights and gross returns; `flow` is the size of what moves weights beside returns, `spare` names wait outside and take turns."""
+    """Return weights and gross returns; `flow` is the size of what moves weights beside returns, `spare` names wait outside; names join and leave, not always in pairs."""
     rng = np.random.default_rng(seed)
     gross = np.exp(rng.normal(0.0003, 0.02, (steps, n)))
     mu = np.empty((steps + 1, n))
@@ -39,8 +39,11 @@ def history(seed: int, steps: int, n: int, *, flow: float, spare: int = 0) -> tu
     for t in range(steps):
         mu[t + 1] = mu[t] * gross[t] * np.where(rng.random(n) < 0.2, np.exp(rng.normal(0.0, flow, n)), 1.0)
         if spare and t % 5 == 2:
-            joins, leaves = rng.choice(np.flatnonzero(mu[t + 1] == 0.0)), rng.choice(np.flatnonzero(mu[t + 1]))
-            mu[t + 1, joins], mu[t + 1, leaves] = mu[t + 1].mean(), 0.0
+            waiting = np.flatnonzero(mu[t + 1] == 0.0)
+            if len(waiting) and rng.random() < 0.7:
+                mu[t + 1, rng.choice(waiting)] = mu[t + 1].mean()
+            if rng.random() < 0.6:
+                mu[t + 1, rng.choice(np.flatnonzero(mu[t + 1]))] = 0.0
         mu[t + 1] /= mu[t + 1].sum()
     return mu, gross
 
@@ -57,6 +60,20 @@ def test_blocks_are_the_whole(name: str, seed: int, flow: float, spare: int, row
     relative = np.log(np.sum(function.weights(mu[:-1]) * gross, axis=1) / np.sum(mu[:-1] * gross, axis=1))
     np.testing.assert_allclose(blocks.total, relative, atol=STEP)
     assert blocks.total.sum() == pytest.approx(relative.sum(), abs=RUN)
+
+
+@pytest.mark.parametrize("p", [-1.0, -0.5, 0.5, 0.76, 2.0])
+def test_the_series_has_all_the_terms_it_needs(p: float) -> None:
+    """At its far end, to rounding: one of three equal names a little above, the others below, by nearly what is still called close."""
+    mu = np.full((2, 3), 1.0 / 3.0)
+    mu[1] *= (1.0 - 0.0058, 1.0, 1.0)
+    mu[1] /= mu[1].sum()
+    nu = np.full(3, 1.0 / 3.0)
+    assert 3.8e-3 < np.abs(nu / mu[1] - 1.0).max() < 4e-3
+    x = np.log1p(nu / mu[1] - 1.0)
+    pi = mu[1] ** p / np.sum(mu[1] ** p)
+    exact = np.log1p(pi @ np.expm1(p * x)) / p
+    assert decompose_blocks(Diversity(p), mu, np.ones((1, 3))).flow[0] == pytest.approx(exact, abs=3e-15)
 
 
 def test_the_block_changes_no_bit() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gammastar.core.excess_growth import free_energy
-from gammastar.core.generating import Diversity, Entropy, Market
+from gammastar.core.generating import Diversity, Entropy, Market, bet_dial
 from gammastar.core.rank_generating import ByRank, top
 from gammastar.market.calendar import Clock
 from gammastar.market.panel import Panel, Prices
@@ -24,7 +24,7 @@ def panel() -> Panel:
     return LargeCapMarket(members=40, listed=60, start=dt.date(2006, 10, 31), end=dt.date(2008, 10, 31), firms=firms).simulate(5).panel
 
 
-FUNCTIONS = [Market(), Diversity(0.0), Diversity(0.5), Diversity(-0.5), Entropy(0.3), top(20), ByRank(Diversity(0.5))]
+FUNCTIONS = [Market(), Diversity(0.0), Diversity(0.5), Diversity(-0.5), Entropy(0.3), top(20), ByRank(Diversity(0.5)), bet_dial(top(20), 0.5)]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=str)

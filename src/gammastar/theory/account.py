@@ -22,7 +22,7 @@ import numpy as np
 from gammastar.core.costs import self_financing
 from gammastar.core.excess_growth import sector_chain
 from gammastar.core.generating import l_divergence, relative_value
-from gammastar.core.rank_generating import ByRank, rank_order, ranked_weights
+from gammastar.core.rank import leakage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,7 +169,6 @@ def _step(function: GeneratingFunction, panel: Panel, start: int, end: int, cost
     nu = mu * by_price / float(mu @ by_price)
     relative = float(np.log(relative_value(function, mu, nu)))
     boundary_at_nu = float(function.log_value(nu[None])[0] - function.log_value(mu[None])[0])
-    leakage = _leakage(function, mu, nu)
     membership, other = _flow(function, nu, after)
     index = np.prod(1.0 + panel.benchmark_returns[span])
     dividend = float(np.log(pi @ gross) - np.log(mu @ gross)) - relative
@@ -179,8 +178,8 @@ def _step(function: GeneratingFunction, panel: Panel, start: int, end: int, cost
     total = float(np.log(money.sum() * left) - np.log(index))
     known = (
         boundary_at_nu - membership - other,
-        float(l_divergence(function, mu, nu)) if not isinstance(function, ByRank) else relative - boundary_at_nu - leakage,
-        leakage,
+        float(l_divergence(function, mu, nu)),
+        float(leakage(function, mu, nu)),
         membership + stale,
         other,
         dividend,
@@ -188,15 +187,6 @@ def _step(function: GeneratingFunction, panel: Panel, start: int, end: int, cost
     )
     within, between = _sectors(panel, start, pi, gross)
     return (*known, total - sum(known)), within, between
-
-
-def _leakage(function: GeneratingFunction, mu: Float[ndarray, " n"], nu: Float[ndarray, " n"]) -> float:
-    """Return ``log F(names followed) - log F(ranks anew)``, zero for functions that look at names."""
-    if not isinstance(function, ByRank):
-        return 0.0
-    followed = nu[rank_order(mu)]
-    inner = function.function
-    return float(inner.log_value(followed[None])[0] - inner.log_value(ranked_weights(nu)[None])[0])
 
 
 def _flow(function: GeneratingFunction, nu: Float[ndarray, " n"], after: Float[ndarray, " n"]) -> tuple[float, float]:
