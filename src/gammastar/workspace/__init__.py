@@ -1,0 +1,27 @@
+"""The verbs, each once. Shells (the command line, a web page) call nothing else."""
+
+from __future__ import annotations
+
+__all__ = [
+    "check_file",
+    "compare_runs",
+    "data_status",
+    "decompose_market",
+    "describe_capital",
+    "ingest",
+    "init_workspace",
+    "propose_targets",
+    "report_run",
+    "run_mandate",
+    "simulate_market",
+    "validate_mandate",
+    "verify_run",
+    "write_orders",
+    "write_targets",
+]
+
+from gammastar.workspace.data import data_status, ingest, simulate_market
+from gammastar.workspace.decide import check_file, propose_targets, validate_mandate, write_orders, write_targets
+from gammastar.workspace.desk import init_workspace
+from gammastar.workspace.runs import compare_runs, report_run, run_mandate, verify_run
+from gammastar.workspace.theory import decompose_market, describe_capital
