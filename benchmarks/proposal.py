@@ -27,7 +27,7 @@ import cvxpy as cp
 import numpy as np
 
 from gammastar.core.covariance import FactoredCovariance
-from gammastar.mandate import ActiveWeight, Mandate, SectorActive, TrackingError, TradingPolicy
+from gammastar.mandate import ActiveWeight, GroupActive, Mandate, TrackingError, TradingPolicy
 from gammastar.market.assets import Assets
 from gammastar.market.calendar import Frequency
 from gammastar.market.moment import Moment
@@ -85,7 +85,7 @@ def market(names: int, seed: int) -> Moment:
 
 def mandate() -> Mandate:
     """Return the mandate that both sides solve."""
-    rules = (TrackingError(TRACKING_ERROR), ActiveWeight(ACTIVE), SectorActive(SECTOR))
+    rules = (TrackingError(TRACKING_ERROR), ActiveWeight(ACTIVE), GroupActive(SECTOR))
     return Mandate(rules=rules, trading=TradingPolicy(cost=COST))
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gammastar.backtest import run_backtest
-from gammastar.mandate import ActiveWeight, Clocks, Mandate, SectorActive, TrackingError, TradingPolicy
+from gammastar.mandate import ActiveWeight, Clocks, GroupActive, Mandate, TrackingError, TradingPolicy
 from gammastar.market.calendar import Clock
 from gammastar.optimise import decide
 from gammastar.risk.statistical import StatisticalFactors
@@ -55,7 +55,7 @@ def main() -> None:
     if not SP500.is_dir():
         sys.exit(f"there is no data at {SP500}; set GAMMASTAR_SP500")
     mandate = Mandate(
-        rules=(TrackingError(0.02), ActiveWeight(0.005), SectorActive(0.01)),
+        rules=(TrackingError(0.02), ActiveWeight(0.005), GroupActive(0.01)),
         clocks=Clocks(Clock.MONTHLY, Clock.WEEKLY, 1),
         trading=TradingPolicy(cost=0.0005),
     )

@@ -13,8 +13,8 @@ from gammastar.mandate import (
     ActiveWeight,
     Clocks,
     Generated,
+    GroupActive,
     Mandate,
-    SectorActive,
     TrackingError,
     TradingPolicy,
     VolatilityCapture,
@@ -46,7 +46,7 @@ def capture() -> Mandate:
     return Mandate(
         name="capture",
         strategy=VolatilityCapture(),
-        rules=(TrackingError(0.03), ActiveWeight(0.03), SectorActive(0.05)),
+        rules=(TrackingError(0.03), ActiveWeight(0.03), GroupActive(0.05)),
         risk=StatisticalFactors(factors=5, window=400),
         clocks=Clocks(Clock.MONTHLY, Clock.WEEKLY, 1),
         trading=TradingPolicy(cost=0.001, band=0.002),

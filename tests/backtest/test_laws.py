@@ -21,8 +21,8 @@ from gammastar.mandate import (
     Exclusion,
     Exposure,
     Generated,
+    GroupActive,
     Mandate,
-    SectorActive,
     TrackingError,
     TradingPolicy,
     Turnover,
@@ -190,7 +190,7 @@ def test_a_conflict_at_the_start_stops_the_run_and_names_the_rules(small_panel: 
 
 
 def test_a_later_conflict_keeps_the_old_targets_and_is_counted(small_panel: Panel, capture: Mandate) -> None:
-    mandate = replace(capture, rules=(ActiveWeight(0.02), SectorActive(0.02), Turnover(0.012)))
+    mandate = replace(capture, rules=(ActiveWeight(0.02), GroupActive(0.02), Turnover(0.012)))
     result = run_backtest(mandate, small_panel, START)
     found = result.to_dict()
     assert found["conflicts"] == sum(decision.status == "CONFLICT" for decision in result.decisions)
@@ -286,7 +286,7 @@ def test_a_breach_that_the_band_leaves_is_told_as_one(small_panel: Panel, captur
     for band in (0.0, 0.02):
         track = run_backtest(replace(capture, rules=rules, trading=TradingPolicy(band=band)), small_panel, START, "2008-12-31").track
         assert track.compliance is not None
-        verdicts[band] = [v for r, v in zip(track.compliance.rule, track.compliance.verdict, strict=True) if r == "exposure"]
+        verdicts[band] = [v for r, v in zip(track.compliance.rule, track.compliance.verdict, strict=True) if r == "exposure.size"]
     assert verdicts[0.02].count("band") > 10
     assert "active" not in verdicts[0.0] + verdicts[0.02]
     assert verdicts[0.0].count("band") == 0

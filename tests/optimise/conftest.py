@@ -19,9 +19,9 @@ from gammastar.mandate import (
     Exclude,
     Exclusion,
     Exposure,
+    GroupActive,
     Mandate,
     Rule,
-    SectorActive,
     TrackingError,
     TradingPolicy,
     Turnover,
@@ -114,7 +114,7 @@ def random_mandate(rng: np.random.Generator, m: Moment) -> Mandate:
             plus=between(0.002, 0.05) if rng.random() < 0.5 else None,
             multiple=between(1.2, 6.0) if rng.random() < 0.5 else None,
         ),
-        SectorActive(between(0.002, 0.05), (("S1", between(0.002, 0.05)),) if rng.random() < 0.4 else ()),
+        GroupActive(between(0.002, 0.05), (("S1", between(0.002, 0.05)),) if rng.random() < 0.4 else ()),
         Beta(between(0.002, 0.1)),
         Exposure(between(0.002, 0.1)),
         excluding(*_to_exclude(rng, m)),
@@ -200,7 +200,7 @@ def second_opinion(mandate: Mandate, m: Moment, *, solver: str = "CLARABEL", **o
         match rule:
             case TrackingError(limit=limit):
                 constraints.append(cp.norm(cp.hstack([f, cp.multiply(sized, x)])) <= scale * limit)
-            case SectorActive(limit=limit, limits=own):
+            case GroupActive(limit=limit, limits=own):
                 for k, label in enumerate(m.sector_labels):
                     if (m.sector_codes == k).any():
                         constraints.append(cp.abs(cp.sum(x[m.sector_codes == k])) <= scale * dict(own).get(label, limit))
@@ -247,7 +247,7 @@ def violations(mandate: Mandate, m: Moment, w: ndarray) -> dict[str, float]:
                 tops = [t for t in (rule.maximum, None if rule.plus is None else mu + rule.plus, None if rule.multiple is None else rule.multiple * mu) if t is not None]
                 over = max((float(np.max((w - t)[mu > 0.0])) for t in tops), default=0.0)
                 excess = max(over, float(np.max(((rule.minimum or 0.0) - w)[mu > 0.0])))
-            case SectorActive(limit=limit, limits=own):
+            case GroupActive(limit=limit, limits=own):
                 totals = {label: float(active[m.sector_codes == k].sum()) for k, label in enumerate(m.sector_labels)}
                 excess = max(abs(total) - dict(own).get(label, limit) for label, total in totals.items())
             case Beta(limit=limit):

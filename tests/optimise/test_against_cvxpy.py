@@ -70,7 +70,7 @@ def test_the_random_mandates_are_a_fair_sample(cases: list[Case]) -> None:
     assert len(solved) >= 100
     assert len(impossible) >= 15
     binding = set().union(*(proposal.prices for proposal in solved))
-    assert binding == {"tracking_error", "active_weight", "weight", "sector", "beta", "exposure", "turnover"}
+    assert binding == {"tracking_error", "active_weight", "weight", "sector", "beta", "exclude", "exposure.size", "turnover"}
     assert set().union(*(proposal.conflict for proposal in impossible)) >= {"tracking_error", "active_weight", "weight", "sector", "exclude", "turnover"}
 
 

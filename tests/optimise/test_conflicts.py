@@ -12,9 +12,9 @@ from gammastar.mandate import (
     ActiveWeight,
     Beta,
     Exposure,
+    GroupActive,
     Mandate,
     Rule,
-    SectorActive,
     TrackingError,
     Turnover,
     WeightBounds,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 N = 40
 CODES = np.arange(N) % 5
-LOOSE: tuple[Rule, ...] = (TrackingError(0.9), ActiveWeight(0.9), SectorActive(0.9), Beta(0.9), Exposure(9.0), Turnover(2.0), WeightBounds(maximum=1.0))
+LOOSE: tuple[Rule, ...] = (TrackingError(0.9), ActiveWeight(0.9), GroupActive(0.9), Beta(0.9), Exposure(9.0), Turnover(2.0), WeightBounds(maximum=1.0))
 """Rules that forbid nothing: they stand in every mandate, and must not be named."""
 
 
@@ -74,11 +74,11 @@ def large_name_excluded(m: Moment, bench: Any) -> Planted:
 
 
 def sector_excluded(m: Moment, bench: Any) -> Planted:
-    return Planted((SectorActive(0.01), without(m, bench, CODES != 2)))
+    return Planted((GroupActive(0.01), without(m, bench, CODES != 2)))
 
 
 def sector_with_its_own_limit_excluded(m: Moment, bench: Any) -> Planted:
-    return Planted((SectorActive(0.5, (("S2", 0.01),)), without(m, bench, CODES != 2)))
+    return Planted((GroupActive(0.5, (("S2", 0.01),)), without(m, bench, CODES != 2)))
 
 
 def drifted_and_no_turnover(m: Moment, bench: Any) -> Planted:
@@ -123,7 +123,7 @@ def capped_far_from_the_benchmark(m: Moment, bench: Any) -> Planted:
 def floors_fill_a_sector(m: Moment, bench: Any) -> Planted:
     """Eight floors lift the lightest sector above its limit."""
     share = np.bincount(CODES, weights=m.benchmark)
-    return Planted((SectorActive(0.01), WeightBounds(minimum=(float(share.min()) + 0.02) / 8.0)))
+    return Planted((GroupActive(0.01), WeightBounds(minimum=(float(share.min()) + 0.02) / 8.0)))
 
 
 def risky_holdings_and_little_turnover(m: Moment, bench: Any) -> Planted:
@@ -132,7 +132,7 @@ def risky_holdings_and_little_turnover(m: Moment, bench: Any) -> Planted:
 
 
 def sector_overweight_and_little_turnover(m: Moment, bench: Any) -> Planted:
-    return Planted((SectorActive(0.01), Turnover(0.04)), moved(m, CODES != 1, CODES == 1, 0.05))
+    return Planted((GroupActive(0.01), Turnover(0.04)), moved(m, CODES != 1, CODES == 1, 0.05))
 
 
 KINDS: list[Callable[..., Planted]] = [
@@ -195,7 +195,7 @@ def sector_squeezed(bench: Any) -> tuple[Moment, tuple[Rule, ...]]:
     cap = float(m.benchmark.max())
     kept_sector_needs = float(m.benchmark[CODES == 3].sum())
     assert 4.0 * cap < kept_sector_needs - 0.02
-    return m, (SectorActive(0.01), bench.excluding(*gone), WeightBounds(maximum=cap))
+    return m, (GroupActive(0.01), bench.excluding(*gone), WeightBounds(maximum=cap))
 
 
 def beta_squeezed(bench: Any) -> tuple[Moment, tuple[Rule, ...]]:
@@ -211,7 +211,7 @@ def turnover_squeezed(bench: Any) -> tuple[Moment, tuple[Rule, ...]]:
     inside = CODES == 1
     held = moved(m, inside, ~inside, 0.06)
     first = np.flatnonzero(inside)[0]
-    return replace(m, holdings=held), (SectorActive(0.01), bench.excluding(first), Turnover(0.12))
+    return replace(m, holdings=held), (GroupActive(0.01), bench.excluding(first), Turnover(0.12))
 
 
 @pytest.mark.parametrize("squeezed", [sector_squeezed, beta_squeezed, turnover_squeezed])
@@ -226,7 +226,7 @@ def test_three_rules_that_hold_two_by_two(bench: Any, squeezed: Callable[[Any], 
 def test_a_conflict_keeps_the_holdings_and_says_what_to_do(bench: Any) -> None:
     m = bench.moment(np.random.default_rng(1), N, codes=CODES)
     m = replace(m, holdings=moved(m, CODES == 0, CODES == 1, 0.02))
-    proposal = propose(Mandate(rules=(SectorActive(0.01), Turnover(0.0)), data=bench.policy), m)
+    proposal = propose(Mandate(rules=(GroupActive(0.01), Turnover(0.0)), data=bench.policy), m)
     assert proposal.status is Status.CONFLICT
     assert np.array_equal(proposal.targets, m.holdings)
     assert proposal.turnover_two_way == 0.0

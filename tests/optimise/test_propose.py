@@ -16,9 +16,9 @@ from gammastar.mandate import (
     Exclusion,
     Exposure,
     Generated,
+    GroupActive,
     Mandate,
     Rule,
-    SectorActive,
     TrackingError,
     TradingPolicy,
     Turnover,
@@ -190,7 +190,7 @@ TAMPERED: list[Rule] = [
     ActiveWeight(0.006),
     WeightBounds(plus=0.004),
     WeightBounds(minimum=0.004),
-    SectorActive(0.002),
+    GroupActive(0.002),
     Beta(0.002),
     Exposure(0.005),
     Turnover(0.1),
@@ -204,13 +204,13 @@ def test_a_tampered_answer_is_not_released(bench: Any, monkeypatch: pytest.Monke
     m = replace(m, holdings=m.benchmark)
     mandate = Mandate(rules=(rule,), data=bench.policy)
     assert propose(mandate, m).status is Status.OPTIMAL
-    honest = decide.solve
+    honest = decide.best_answer
 
     def solve(problem: Problem) -> Answer:
         answer = honest(problem)
         return replace(answer, weights=pushed(answer.weights, 1e-6, lambda w: bench.violations(mandate, m, w)[rule.name]))
 
-    monkeypatch.setattr(decide, "solve", solve)
+    monkeypatch.setattr(decide, "best_answer", solve)
     proposal = propose(mandate, m)
     assert proposal.status is Status.UNSOLVED
     assert rule.name in proposal.advice
@@ -220,7 +220,7 @@ def test_a_tampered_answer_is_not_released(bench: Any, monkeypatch: pytest.Monke
 def test_a_tampered_exclusion_is_not_released(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     m = bench.moment(np.random.default_rng(9), 24)
     mandate = Mandate(rules=(bench.excluding(5), TrackingError(0.05)), data=bench.policy)
-    honest = decide.solve
+    honest = decide.best_answer
 
     def solve(problem: Problem) -> Answer:
         answer = honest(problem)
@@ -228,20 +228,20 @@ def test_a_tampered_exclusion_is_not_released(bench: Any, monkeypatch: pytest.Mo
         weights[5] += 1e-6
         return replace(answer, weights=weights)
 
-    monkeypatch.setattr(decide, "solve", solve)
+    monkeypatch.setattr(decide, "best_answer", solve)
     assert propose(mandate, m).status is Status.UNSOLVED
 
 
 def test_an_answer_that_is_no_number_is_not_released(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     m = bench.moment(np.random.default_rng(9), 24)
     mandate = Mandate(rules=(ActiveWeight(0.01), TrackingError(0.05)), data=bench.policy)
-    honest = decide.solve
+    honest = decide.best_answer
 
     def solve(problem: Problem) -> Answer:
         answer = honest(problem)
         return replace(answer, weights=np.full(len(answer.weights), np.nan))
 
-    monkeypatch.setattr(decide, "solve", solve)
+    monkeypatch.setattr(decide, "best_answer", solve)
     assert propose(mandate, m).status is Status.UNSOLVED
 
 
@@ -251,7 +251,7 @@ def test_the_size_rule_holds_in_a_market_of_equal_weights(bench: Any) -> None:
         m = bench.moment(np.random.default_rng(9), n, mu=np.ones(n))
         proposal = propose(Mandate(rules=(Exposure(0.01), TrackingError(0.02)), data=bench.policy), m)
         assert proposal.status is Status.OPTIMAL
-        assert {reading.rule: reading.value for reading in proposal.readings}["exposure"] == pytest.approx(0.0, abs=1e-9)
+        assert {reading.rule: reading.value for reading in proposal.readings}["exposure.size"] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_the_fingerprint_covers_everything_that_decides(bench: Any) -> None:
@@ -281,5 +281,5 @@ def test_generated_weights_that_break_rules_say_which(bench: Any) -> None:
     mandate = Mandate(strategy=Generated(Diversity(0.0)), rules=(ActiveWeight(0.001), TrackingError(0.9), Exposure(0.01)), risk=None)
     proposal = propose(mandate, m)
     assert proposal.status is Status.CONFLICT
-    assert set(proposal.conflict) == {"active_weight", "exposure"}
+    assert set(proposal.conflict) == {"active_weight", "exposure.size"}
     assert propose(replace(mandate, strategy=Generated(Market())), m).status is Status.OPTIMAL

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gammastar.mandate import Mandate, Reading, Rule
     from gammastar.optimise import Proposal
 
-PLAIN_UNITS = {"beta", "exposure"}
+PLAIN_UNITS = ("beta", "exposure")
 """Rules whose limits are plain numbers; those of all others are fractions of the portfolio, shown in percent."""
 
 
@@ -125,7 +125,7 @@ def _rule(rule: Rule) -> str:
             return f"each name within {limit:.2%} of its benchmark weight"
         case m.WeightBounds():
             return f"each name {_bounds(rule)}"
-        case m.SectorActive(limit, limits):
+        case m.GroupActive(limit, limits):
             own = "".join(f", {label} within {value:.2%}" for label, value in limits)
             return f"each sector within {limit:.2%} of its benchmark weight{own}"
         case m.Beta(limit):
@@ -171,8 +171,8 @@ def _number(rule: str, value: float) -> str:
         return "none"
     value = 0.0 if abs(value) < 1e-10 else value
     if 0.0 < abs(value) < 1e-6:
-        return f"{value:.1e} " if rule in PLAIN_UNITS else f"{100.0 * value:.1e}%"
-    return f"{value:.4f} " if rule in PLAIN_UNITS else f"{100.0 * value:.4f}%"
+        return f"{value:.1e} " if rule.startswith(PLAIN_UNITS) else f"{100.0 * value:.1e}%"
+    return f"{value:.4f} " if rule.startswith(PLAIN_UNITS) else f"{100.0 * value:.4f}%"
 
 
 def proposal(found: Proposal, *, assumed: bool, files: Sequence[tuple[str, Path]]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 __all__ = ["check_weights", "unmeasured_rules"]
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gammastar.mandate.rules import Reading
+from gammastar.mandate.rules import Cash, Reading, lacking
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -29,21 +30,17 @@ def check_weights(mandate: Mandate, weights: Float[ndarray, " n"], moment: Momen
     """
     lowest = int(np.argmin(weights))
     readings = [Reading("long_only", float(-weights[lowest]), 0.0, float(weights[lowest]), moment.assets.label(lowest))]
-    if fully_invested:
+    if fully_invested and not any(isinstance(rule, Cash) for rule in mandate.rules):
         distance = abs(float(np.sum(weights)) - 1.0)
         readings.append(Reading("fully_invested", distance, 0.0, -distance))
     for rule in mandate.rules:
-        if not rule.needs_covariance or moment.covariance is not None:
+        if not lacking(rule, moment):
             reading = rule.measure(weights, moment)
             if reading is not None:
-                readings.append(reading)
+                readings.append(replace(reading, soft=True) if rule.penalty is not None else reading)
     return tuple(readings)
 
 
 def unmeasured_rules(mandate: Mandate, moment: Moment) -> tuple[str, ...]:
-    """Return the rules that cannot be measured at `moment`: without a covariance, or, for turnover, without the holdings before the trade."""
-    return tuple(
-        rule.name
-        for rule in mandate.rules
-        if (rule.needs_covariance and moment.covariance is None) or (rule.name == "turnover" and moment.holdings is None)
-    )
+    """Return the rules that cannot be measured at `moment`: it lacks a covariance, volumes, or the holdings before the trade."""
+    return tuple(rule.name for rule in mandate.rules if lacking(rule, moment) or rule.measure(moment.benchmark, moment) is None)

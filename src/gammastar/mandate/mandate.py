@@ -6,7 +6,7 @@ __all__ = ["Mandate"]
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from gammastar.risk.statistical import RiskModel, StatisticalFactors
 
 if TYPE_CHECKING:
     from gammastar.mandate.rules import Rule
+    from gammastar.mandate.second import SecondBenchmark
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,14 @@ class Mandate:
         strategy: how target weights are found.
         rules: limits, each kept before and checked after every trade.
         risk: the estimator of risk, a dataclass; None for a generated strategy whose risk nobody asks for.
+        second_risk: another estimator, for rules and penalties that look at risk in two ways; or None.
+        second_benchmark: another portfolio that rules and penalties may measure against; or None.
         clocks: when to decide and when to trade.
         trading: costs, band, whole shares.
         data: when a history is too short to bet on.
 
     Raises:
-        ValueError: two rules of one name, or no risk model or a lag of zero for a strategy that needs an estimate.
+        ValueError: two rules of one name, a second benchmark or risk model that is asked for and not there, no risk model or a lag of zero for a strategy that needs an estimate.
     """
 
     name: str = "Enhanced index"
@@ -44,6 +47,8 @@ class Mandate:
     strategy: Strategy = field(default_factory=VolatilityCapture)
     rules: tuple[Rule, ...] = ()
     risk: RiskModel | None = field(default_factory=StatisticalFactors)
+    second_risk: RiskModel | None = None
+    second_benchmark: SecondBenchmark | None = None
     clocks: Clocks = field(default_factory=Clocks)
     trading: TradingPolicy = field(default_factory=TradingPolicy)
     data: DataPolicy = field(default_factory=DataPolicy)
@@ -54,8 +59,21 @@ class Mandate:
             raise ValueError(f"each rule may stand once, got {names}")
         if self.risk is None and not isinstance(self.strategy, Generated):
             raise ValueError("volatility capture needs a risk model")
+        self._refuse_missing_seconds()
         if self.clocks.lag == 0 and not isinstance(self.strategy, Generated):
             raise ValueError("lag 0 trades at the close that the decision was made on; only generated strategies, which need no estimate, may do so")
+
+    def _refuse_missing_seconds(self) -> None:
+        """Refuse a rule or penalty that asks for a second risk model or benchmark where there is none."""
+        penalties = self.strategy.penalties if isinstance(self.strategy, VolatilityCapture) else ()
+        for asked in (*self.rules, *penalties):
+            for what, there in (("second_model", self.second_risk), ("second_benchmark", self.second_benchmark)):
+                if getattr(asked, what, False) and there is None:
+                    raise ValueError(f"{getattr(asked, 'name', 'a penalty of the strategy')} asks for a {what.replace('_', ' ')}, and the mandate has none")
+
+    def with_rules(self, rules: tuple[Rule, ...]) -> Mandate:
+        """Return this mandate with other rules."""
+        return replace(self, rules=rules)
 
     @classmethod
     def load(cls, path: str | Path) -> Mandate:

@@ -13,12 +13,11 @@ from gammastar.core.generating import Diversity, Entropy, GeneratingFunction, Gi
 from gammastar.errors import MandateError
 from gammastar.mandate import rules as r
 from gammastar.mandate.explain import explain, not_toml, refusal
+from gammastar.mandate.growth import ArithmeticGrowth, EqualGrowth
 from gammastar.mandate.mandate import Mandate
 from gammastar.mandate.strategy import (
-    ArithmeticGrowth,
     Clocks,
     DataPolicy,
-    EqualGrowth,
     Generated,
     Strategy,
     TradingPolicy,
@@ -250,7 +249,7 @@ class RulesEntry(_Model):
             None if self.weight is None else r.WeightBounds(**self.weight.model_dump()),
             None
             if self.sector is None
-            else r.SectorActive(self.sector.limit, tuple(sorted(self.sector.limits.items()))),
+            else r.GroupActive(self.sector.limit, tuple(sorted(self.sector.limits.items()))),
             None if self.beta is None else r.Beta(self.beta.limit),
             None if self.exposure is None else r.Exposure(self.exposure.size.limit),
             r.Exclude(tuple(excluded)) if excluded else None,

@@ -2,55 +2,55 @@
 
 from __future__ import annotations
 
-__all__ = ["ArithmeticGrowth", "Clocks", "DataPolicy", "EqualGrowth", "Generated", "GrowthAssumption", "Strategy", "TradingPolicy", "VolatilityCapture"]
+__all__ = ["Clocks", "DataPolicy", "Generated", "Strategy", "TradingPolicy", "VariancePenalty", "VolatilityCapture"]
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from gammastar.core.costs import TradeCost
 from gammastar.core.generating import GeneratingFunction, Market
+from gammastar.mandate.growth import EqualGrowth, GrowthAssumption
 from gammastar.market.calendar import Clock
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
-    from numpy import ndarray
-
-    from gammastar.core.covariance import FactoredCovariance
-
-
-@dataclass(frozen=True)
-class EqualGrowth:
-    """All growth rates are equal, the classic assumption: no return forecast enters, ``gamma_i = 0`` up to a constant."""
-
-    def rates(self, sigma: FactoredCovariance) -> Float[ndarray, " n"]:
-        """Return growth rates a year, up to a constant, shape (n,)."""
-        return np.zeros(len(sigma))
-
-
-@dataclass(frozen=True)
-class ArithmeticGrowth:
-    """All arithmetic returns are equal: ``gamma_i = -sigma_ii / 2`` up to a constant."""
-
-    def rates(self, sigma: FactoredCovariance) -> Float[ndarray, " n"]:
-        """Return growth rates a year, up to a constant, shape (n,)."""
-        return -0.5 * sigma.variances
-
-
-GrowthAssumption = EqualGrowth | ArithmeticGrowth
+    from gammastar.market.moment import Moment
 
 
 @dataclass(frozen=True)
 class VolatilityCapture:
-    """Maximise ``(pi-mu)'gamma + (pi-mu)'diag(tau^mu)/2 - TE^2/2 - cost`` inside the rules.
+    """Maximise ``(pi-mu)'gamma + (pi-mu)'diag(tau^mu)/2 - (a_f F^2 + a_s S^2)/2 - cost`` inside the rules.
+
+    F and S are the factor and the specific part of the tracking error. With both aversions at one, ``F^2 + S^2 = TE^2`` and the objective is
+    the expected growth advantage; above one, risk is shunned for its own sake, or for what the model may not see.
 
     Args:
         growth: assumption about growth rates.
         holding_period: years over which the cost of a trade is amortised in the objective.
+        factor_aversion: a_f, 0 or more.
+        specific_aversion: a_s, 0 or more.
+        penalties: further active variances that are shunned: of a second risk model, or against a second benchmark.
     """
 
     growth: GrowthAssumption = field(default_factory=EqualGrowth)
     holding_period: float = 1.0
+    factor_aversion: float = 1.0
+    specific_aversion: float = 1.0
+    penalties: tuple[VariancePenalty, ...] = ()
+
+
+@dataclass(frozen=True)
+class VariancePenalty:
+    """``aversion (w - nu)' Sigma (w - nu) / 2`` off the objective.
+
+    Args:
+        aversion: 0 or more.
+        second_benchmark: nu is the mandate's second benchmark, not the first.
+        second_model: Sigma is of the mandate's second risk model, not the first.
+    """
+
+    aversion: float
+    second_benchmark: bool = False
+    second_model: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,10 @@ class TradingPolicy:
     band: float = 0.0
     whole_shares: bool = False
     capital: float = 100_000_000.0
+
+    def cost_at(self, moment: Moment) -> TradeCost:
+        """Return the cost of trades at `moment`, fractions of the portfolio's value."""
+        return TradeCost.proportional(self.cost, len(moment.benchmark))
 
 
 @dataclass(frozen=True)

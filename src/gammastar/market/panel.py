@@ -5,37 +5,24 @@ from __future__ import annotations
 __all__ = ["Panel", "Prices", "Sectors"]
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gammastar.market.arrays import frozen_array
+from gammastar.market.groups import SECTOR, Group, Named, Sectors, checked_groups, no_such_group
 from gammastar.market.moment import Moment
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from collections.abc import Mapping
+
+    from jaxtyping import Bool, Float
     from numpy import ndarray
 
     from gammastar.market.assets import Assets
     from gammastar.market.calendar import Calendar, Frequency
-
-
-@dataclass(frozen=True, eq=False)
-class Sectors:
-    """The group of each asset at each session.
-
-    Args:
-        labels: group names; by convention ``"Unknown"`` is the last one and a group of its own.
-        codes: position in `labels`, shape (t, n), what was known at the close of t.
-    """
-
-    labels: tuple[str, ...]
-    codes: Int[ndarray, "t n"]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "codes", frozen_array(self.codes, np.int16))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +59,12 @@ class Panel:
         source: where it came from, in words.
         prices: as-traded prices and splits, or None.
         index_level: the published total-return index at each session, shape (t,), or None. Shown, never used.
+        groups: further group attributes by name: country, industry, issuer and others. ``"sector"`` is none of them: it is `sectors`.
+        traded: money value traded in each asset at each session, shape (t, n), 0 where there was no trading or it is not known; or None.
 
     Raises:
-        ValueError: shapes that differ, a value that is not finite, a return of -100% or less, or weights that are negative or do not sum to one.
+        ValueError: shapes that differ, a value that is not finite, a return of -100% or less, weights that are negative or do not sum to
+            one, codes that are no positions in their labels, or money traded below zero.
     """
 
     calendar: Calendar
@@ -88,6 +78,8 @@ class Panel:
     source: str
     prices: Prices | None = None
     index_level: Float[ndarray, " t"] | None = None
+    groups: Mapping[str, Sectors] = field(default_factory=Named)
+    traded: Float[ndarray, "t n"] | None = None
 
     def __post_init__(self) -> None:
         for name, dtype in (("returns", np.float64), ("observed", np.bool_), ("benchmark", np.float64), ("published", np.bool_)):
@@ -105,6 +97,11 @@ class Panel:
             raise ValueError("benchmark weights must be non-negative and sum to one at each session")
         if self.index_level is not None:
             object.__setattr__(self, "index_level", frozen_array(self.index_level, np.float64))
+        if self.prices is not None and not self.prices.close.shape == self.prices.split.shape == shape:
+            raise ValueError(f"prices and splits must have the shape {shape}")
+        object.__setattr__(self, "groups", checked_groups(self.groups, shape))
+        if self.traded is not None:
+            object.__setattr__(self, "traded", _checked_traded(self.traded, shape))
 
     def __len__(self) -> int:
         return len(self.calendar)
@@ -113,6 +110,21 @@ class Panel:
     def sessions(self) -> ndarray:
         """The dates, ``datetime64[D]``, shape (t,)."""
         return self.calendar.sessions
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Names of the group attributes; the first is ``"sector"``."""
+        return (SECTOR, *self.groups)
+
+    def group(self, attribute: str) -> Sectors:
+        """Return the groups of one attribute at each session.
+
+        Raises:
+            ValueError: there is no such attribute; those there are, are told.
+        """
+        if attribute == SECTOR:
+            return self.sectors
+        return self.groups[attribute] if attribute in self.groups else no_such_group(attribute, self.groups)
 
     @cached_property
     def benchmark_returns(self) -> Float[ndarray, " t"]:
@@ -142,6 +154,12 @@ class Panel:
             digest.update(np.ascontiguousarray(array).tobytes())
         if self.prices is not None:
             digest.update(self.prices.close.tobytes() + self.prices.split.tobytes())
+        for name, group in sorted(self.groups.items()):
+            digest.update(repr(("group", name, group.labels)).encode())
+            digest.update(np.ascontiguousarray(group.codes).tobytes())
+        if self.traded is not None:
+            digest.update(b"traded")
+            digest.update(np.ascontiguousarray(self.traded).tobytes())
         return digest.hexdigest()
 
     def moment(self, position: int) -> Moment:
@@ -158,6 +176,9 @@ class Panel:
             published=self.published[:until],
             sector_labels=self.sectors.labels,
             sector_codes=self.sectors.codes[position],
+            groups=Named({name: Group(group.labels, group.codes[position]) for name, group in self.groups.items()}),
+            price=None if self.prices is None else self.prices.close[position],
+            traded=None if self.traded is None else self.traded[:until],
         )
 
     def first(self, count: int) -> Panel:
@@ -169,8 +190,24 @@ class Panel:
             returns=self.returns[:count],
             observed=self.observed[:count],
             benchmark=self.benchmark[:count],
-            sectors=Sectors(self.sectors.labels, self.sectors.codes[:count]),
+            sectors=self.sectors.first(count),
             published=self.published[:count],
             prices=prices,
             index_level=None if self.index_level is None else self.index_level[:count],
+            groups={name: group.first(count) for name, group in self.groups.items()},
+            traded=None if self.traded is None else self.traded[:count],
         )
+
+
+def _checked_traded(traded: Float[ndarray, "t n"], shape: tuple[int, int]) -> ndarray:
+    """Return money traded, read-only.
+
+    Raises:
+        ValueError: another shape, or a value that is not finite or below zero.
+    """
+    frozen = frozen_array(traded, np.float64)
+    if frozen.shape != shape:
+        raise ValueError(f"traded must have the shape {shape}, not {frozen.shape}")
+    if not bool(np.all(np.isfinite(frozen))) or not bool(np.all(frozen >= 0.0)):
+        raise ValueError("money traded must be finite and not negative: 0 where there was no trading or it is not known")
+    return frozen

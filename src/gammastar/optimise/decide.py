@@ -5,19 +5,21 @@ from __future__ import annotations
 __all__ = ["propose"]
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gammastar.core.excess_growth import expected_captured_volatility
-from gammastar.errors import StaleDataError
+from gammastar.errors import StaleDataError, UsageError
 from gammastar.mandate.check import check_weights
+from gammastar.mandate.rules import Cash, lacking
 from gammastar.mandate.strategy import Generated
 from gammastar.optimise.conflict import contradicting_rules
+from gammastar.optimise.discrete import best_answer
 from gammastar.optimise.problem import neutral_names, state_problem
-from gammastar.optimise.proposal import Forecast, Proposal, Status
-from gammastar.optimise.solver import Outcome, solve
+from gammastar.optimise.proposal import Forecast, Proposal, Relaxation, Status
+from gammastar.optimise.solver import Answer, Outcome
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -37,40 +39,96 @@ class _Verdict:
     prices: dict[str, float] = field(default_factory=dict)
     conflict: tuple[str, ...] = ()
     advice: str = ""
+    exceeded: dict[str, float] = field(default_factory=dict)
+    relaxed: tuple[Relaxation, ...] = ()
+    choices: tuple[Relaxation, ...] = ()
+    gap: float | None = None
 
 
-def propose(mandate: Mandate, moment: Moment) -> Proposal:
+def propose(mandate: Mandate, moment: Moment, *, relax: bool = False) -> Proposal:
     """Return target weights for `mandate` from what is known at `moment`, and nothing else.
 
     Args:
         mandate: rules, strategy, risk model.
-        moment: without a covariance, the mandate's risk model estimates it; without holdings, the benchmark is assumed to be held.
+        moment: without a covariance, the mandate's risk model estimates it; without holdings, the benchmark is assumed to be held; without a
+            value, the mandate's capital.
+        relax: where rules contradict each other, let them give way in the order of their priorities; the status is then RELAXED.
 
     Raises:
         StaleDataError: histories are too short for the risk model.
+        UsageError: a rule needs what the data does not have.
     """
-    holdings = moment.benchmark if moment.holdings is None else moment.holdings
-    moment = moment.with_holdings(holdings)
+    moment = _prepared(mandate, moment)
     if isinstance(mandate.strategy, Generated):
         return _generated(mandate, _with_risk_if_possible(mandate, moment), mandate.strategy)
-    if moment.covariance is None and mandate.risk is not None:
-        moment = moment.with_risk(mandate.risk.estimate(moment))
-    problem = state_problem(mandate, moment)
-    answer = solve(problem)
+    moment = with_risk(mandate, moment)
+    _refuse_unknown(mandate, moment)
+    answer = best_answer(state_problem(mandate, moment))
     if answer.outcome is Outcome.INFEASIBLE:
-        rules = contradicting_rules(mandate, moment, answer)
-        return _proposal(mandate, moment, holdings, _Verdict(Status.CONFLICT, conflict=rules, advice=_conflict_advice(rules)))
-    if answer.outcome is Outcome.FAILED:
-        advice = f"the solver stopped with {answer.message}; nothing was changed"
-        return _proposal(mandate, moment, holdings, _Verdict(Status.UNSOLVED, advice=advice))
-    targets = _clean(answer.weights)
+        return _contradicted(mandate, moment, answer, relax=relax)
+    return _released(mandate, moment, answer)
+
+
+def _prepared(mandate: Mandate, moment: Moment) -> Moment:
+    """Return the moment with holdings, a money value, and the weights of the second benchmark."""
+    holdings = moment.benchmark if moment.holdings is None else moment.holdings
+    moment = moment.with_holdings(holdings, moment.value or mandate.trading.capital)
+    if mandate.second_benchmark is None or moment.second_benchmark is not None:
+        return moment
+    return replace(moment, second_benchmark=mandate.second_benchmark.weights(moment))
+
+
+def with_risk(mandate: Mandate, moment: Moment) -> Moment:
+    """Return the moment with every covariance that the mandate estimates and that it does not have yet."""
+    first, second = moment.covariance, moment.second_covariance
+    if first is None and mandate.risk is not None:
+        first = mandate.risk.estimate(moment)
+    if second is None and mandate.second_risk is not None:
+        second = mandate.second_risk.estimate(moment)
+    return moment if first is None else moment.with_risk(first, second)
+
+
+def _refuse_unknown(mandate: Mandate, moment: Moment) -> None:
+    """Refuse a mandate with a rule that needs what the data does not have."""
+    for rule in mandate.rules:
+        for what in lacking(rule, moment):
+            raise UsageError(f"rules.{rule.name}", "this rule needs what the data does not have", got=f"no {_NEEDS.get(what, what)}",
+                             advice="ingest a dataset that has it, or remove the rule")  # fmt: skip
+
+
+_NEEDS = {"traded": "money traded (columns traded_value, or volume and price)", "price": "as-traded prices and splits (columns price and split)"}
+
+
+def _released(mandate: Mandate, moment: Moment, answer: Answer, relaxed: tuple[Relaxation, ...] = ()) -> Proposal:
+    """Return the proposal of an answer, if the independent check lets it pass."""
+    if answer.outcome is not Outcome.SOLVED:
+        return _unsolved(mandate, moment, f"the solver stopped with {answer.message}; nothing was changed")
+    status = Status.RELAXED if relaxed else Status.OPTIMAL
     binding = {rule: price * PER_ONE_PERCENT_IN_BP for rule, price in answer.prices.items() if abs(price) > 1e-9}
-    proposal = _proposal(mandate, moment, targets, _Verdict(Status.OPTIMAL, binding))
+    exceeded = {rule: excess for rule, excess in answer.exceeded.items() if excess > 1e-9}
+    advice = f"relaxed: {', '.join(given.rule for given in relaxed)}" if relaxed else ""
+    verdict = _Verdict(status, binding, (), advice, exceeded, relaxed, (), answer.gap)
+    proposal = _proposal(mandate, moment, _clean(answer.weights, mandate), verdict)
     broken = [reading.rule for reading in proposal.readings if reading.breached]
     if broken:
-        advice = f"the answer breaks {', '.join(broken)} by more than rounding in the independent check; it is not released"
-        return _proposal(mandate, moment, holdings, _Verdict(Status.UNSOLVED, advice=advice))
+        return _unsolved(mandate, moment, f"the answer breaks {', '.join(broken)} by more than rounding in the independent check; it is not released")
     return proposal
+
+
+def _unsolved(mandate: Mandate, moment: Moment, advice: str) -> Proposal:
+    return _proposal(mandate, moment, _held(moment), _Verdict(Status.UNSOLVED, advice=advice))
+
+
+def _held(moment: Moment) -> Float[ndarray, " n"]:
+    return moment.benchmark if moment.holdings is None else moment.holdings
+
+
+def _contradicted(mandate: Mandate, moment: Moment, answer: Answer, *, relax: bool) -> Proposal:
+    """Return what is said of rules that contradict each other, or the proposal with some of them relaxed."""
+    rules = contradicting_rules(mandate, moment, answer)
+    if not relax:
+        return _proposal(mandate, moment, _held(moment), _Verdict(Status.CONFLICT, conflict=rules, advice=_conflict_advice(rules)))
+    raise NotImplementedError
 
 
 def _with_risk_if_possible(mandate: Mandate, moment: Moment) -> Moment:
@@ -94,10 +152,10 @@ def _generated(mandate: Mandate, moment: Moment, strategy: Generated) -> Proposa
     return _proposal(mandate, moment, targets, _Verdict(Status.CONFLICT, conflict=broken, advice=advice))
 
 
-def _clean(weights: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
-    """Return `weights` without the solver's last digits: nothing below 1e-12, and a sum of one."""
+def _clean(weights: Float[ndarray, " n"], mandate: Mandate) -> Float[ndarray, " n"]:
+    """Return `weights` without the solver's last digits: nothing below 1e-12, and a sum of one (unless a rule lets cash be held)."""
     kept = np.where(weights < 1e-12, 0.0, weights)
-    return np.asarray(kept / kept.sum())
+    return np.asarray(kept if any(isinstance(rule, Cash) for rule in mandate.rules) else kept / kept.sum())
 
 
 def _conflict_advice(rules: tuple[str, ...]) -> str:
@@ -119,13 +177,17 @@ def _proposal(mandate: Mandate, moment: Moment, targets: Float[ndarray, " n"], v
         active_share=0.5 * float(np.abs(targets - moment.benchmark).sum()),
         names=int((targets > 0.0).sum()),
         turnover_two_way=traded,
-        cost=traded * mandate.trading.cost,
+        cost=float(mandate.trading.cost_at(moment).of(targets - holdings).sum()),
         prices=verdict.prices,
-        readings=check_weights(mandate, targets, moment, fully_invested=verdict.status is Status.OPTIMAL),
+        readings=check_weights(mandate, targets, moment, fully_invested=verdict.status in {Status.OPTIMAL, Status.RELAXED}),
         conflict=verdict.conflict,
         neutral=0 if isinstance(mandate.strategy, Generated) else int(neutral_names(mandate, moment).sum()),
         advice=verdict.advice,
         fingerprint=_fingerprint(mandate, moment),
+        exceeded=verdict.exceeded,
+        relaxed=verdict.relaxed,
+        choices=verdict.choices,
+        gap=verdict.gap,
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["Problem", "neutral_names", "state_problem"]
+__all__ = ["Problem", "Variance", "neutral_names", "state_problem"]
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from gammastar.core.rows import AbsoluteSum, Bounds, LinearRows, RiskCone, Row
+from gammastar.core.rows import Bounds, Budget, ConvexRow, DiscreteRow, Row
 from gammastar.mandate.strategy import VolatilityCapture
 from gammastar.market.missing import PATIENCE
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
     from numpy import ndarray
 
+    from gammastar.core.costs import TradeCost
     from gammastar.core.covariance import FactoredCovariance
     from gammastar.mandate.mandate import Mandate
     from gammastar.market.moment import Moment
@@ -25,15 +26,37 @@ LONG_ONLY = "long_only"
 
 
 @dataclass(frozen=True, eq=False)
+class Variance:
+    """``(factor norm(B'(w - centre))^2 + specific (w - centre)'D(w - centre)) / 2`` off the objective."""
+
+    covariance: FactoredCovariance
+    centre: Float[ndarray, " n"]
+    factor: float = 1.0
+    specific: float = 1.0
+
+    def value(self, weights: Float[ndarray, " n"]) -> float:
+        """Return what is taken off the objective at `weights`."""
+        by_factors, by_names = self.covariance.parts(weights - self.centre)
+        return 0.5 * (self.factor * by_factors + self.specific * by_names)
+
+    def gradient(self, weights: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
+        """Return its derivative by each weight, shape (n,)."""
+        loadings, away = self.covariance.loadings, weights - self.centre
+        return np.asarray(self.factor * (loadings @ (loadings.T @ away)) + self.specific * self.covariance.specific * away)
+
+
+@dataclass(frozen=True, eq=False)
 class Problem:
-    """Maximise ``growth' d - d' Sigma d / 2 - cost * sum abs(w - held)`` over weights w, with ``d = w - mu``.
+    """Maximise ``growth'(w - mu) - sum of variances - cost(w - held) - premium * cash`` over weights w that keep the rows.
 
     Args:
         benchmark: mu, shape (n,).
         growth: linear term ``gamma + diag(tau^mu) / 2``, a year, shape (n,).
-        covariance: Sigma.
+        variances: the first is the active variance of the mandate's risk model; penalties follow.
         held: weights before the trade, shape (n,).
-        cost: cost of a trade, a fraction of its value, divided by the years over which it is amortised.
+        cost: of trades, divided by the years over which it is amortised.
+        cash: least and most cash; both zero unless a rule says otherwise.
+        premium: growth a year that cash is charged.
         free: columns the optimiser may choose, shape (m,).
         fixed: weights of all the others, shape (n,) (zero at the free columns).
         lower: bounds at the free columns, shape (m,).
@@ -42,18 +65,20 @@ class Problem:
         upper_rule: the same for upper bounds; -1 for none.
         lower_slope: how each lower bound moves with its rule's limit, shape (m,).
         upper_slope: the same for upper bounds.
-        linear: the rules' linear rows.
-        cones: the rules' risk cones.
-        sums: the rules' absolute sums.
+        rows: the rules' convex rows other than hard bounds: linear, cones, sums, soft and elastic bounds.
+        discrete: the rows that no convex program can state.
         rules: names of the rules.
+        elastic: rules that may be exceeded by an amount to be found (only while a relaxation is sought).
         crossed: pairs of rules whose bounds leave no weight for some asset, with its column.
     """
 
     benchmark: Float[ndarray, " n"]
     growth: Float[ndarray, " n"]
-    covariance: FactoredCovariance
+    variances: tuple[Variance, ...]
     held: Float[ndarray, " n"]
-    cost: float
+    cost: TradeCost
+    cash: tuple[float, float]
+    premium: float
     free: Int[ndarray, " m"]
     fixed: Float[ndarray, " n"]
     lower: Float[ndarray, " m"]
@@ -62,17 +87,23 @@ class Problem:
     upper_rule: Int[ndarray, " m"]
     lower_slope: Float[ndarray, " m"]
     upper_slope: Float[ndarray, " m"]
-    linear: tuple[LinearRows, ...]
-    cones: tuple[RiskCone, ...]
-    sums: tuple[AbsoluteSum, ...]
+    rows: tuple[ConvexRow, ...]
+    discrete: tuple[DiscreteRow, ...]
     rules: tuple[str, ...]
+    elastic: tuple[str, ...]
     crossed: tuple[tuple[str, str, int], ...]
 
     def value(self, weights: Float[ndarray, " n"]) -> float:
-        """Return the objective at `weights`, a year."""
-        active = weights - self.benchmark
-        traded = float(np.abs(weights - self.held).sum())
-        return float(self.growth @ active) - 0.5 * self.covariance.quadratic(active) - self.cost * traded
+        """Return the objective at `weights`, a year; penalties of soft rules are not in it."""
+        gained = float(self.growth @ (weights - self.benchmark)) - self.premium * (1.0 - float(weights.sum()))
+        return gained - sum(variance.value(weights) for variance in self.variances) - float(self.cost.of(weights - self.held).sum())
+
+    def gradient(self, weights: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
+        """Return the derivative of the objective by each weight, cost apart, shape (n,)."""
+        slope = self.growth + self.premium
+        for variance in self.variances:
+            slope = slope - variance.gradient(weights)
+        return np.asarray(slope)
 
 
 @dataclass(eq=False)
@@ -103,6 +134,16 @@ class _Box:
         self.upper_slope = np.where(tighter, row.upper_slope, self.upper_slope)
 
 
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """Which names are chosen and where the others stand."""
+
+    box: _Box
+    free: Int[ndarray, " m"]
+    fixed: Float[ndarray, " n"]
+    crossed: tuple[tuple[str, str, int], ...]
+
+
 def neutral_names(mandate: Mandate, moment: Moment) -> Bool[ndarray, " n"]:
     """Return the members that cannot be bet on, for want of history or of present returns: they are held at their benchmark weight."""
     short = moment.short_history(minimum=mandate.data.minimum_observations, window=mandate.data.observation_window)
@@ -110,65 +151,97 @@ def neutral_names(mandate: Mandate, moment: Moment) -> Bool[ndarray, " n"]:
     return np.asarray(moment.members & (short | stopped))
 
 
-def state_problem(mandate: Mandate, moment: Moment, *, without: frozenset[str] = frozenset()) -> Problem:
+def state_problem(
+    mandate: Mandate, moment: Moment, *, without: frozenset[str] = frozenset(), elastic: frozenset[str] = frozenset()
+) -> Problem:
     """Return the problem that a volatility-capture mandate poses at `moment`.
 
-    Names outside the benchmark are fixed at zero, neutral names at their benchmark weight as far as the rules' bounds allow.
+    Names outside the benchmark are fixed at zero and neutral names at their benchmark weight, as far as the rules' bounds allow.
 
     Args:
         mandate: with a `VolatilityCapture` strategy.
         moment: with a covariance; holdings default to the benchmark.
         without: names of rules to leave out (used to find which rules contradict each other).
+        elastic: names of rules that may be exceeded (used to find by how much they would have to give way).
 
     Raises:
         TypeError: another strategy.
-        ValueError: no covariance.
+        ValueError: no covariance, or something else that a rule needs is not known.
     """
     if not isinstance(mandate.strategy, VolatilityCapture):
         raise TypeError("only volatility capture poses a problem; a generated strategy has its weights at once")
-    sigma, mu = moment.need_covariance("the objective"), moment.benchmark
+    strategy, sigma, mu = mandate.strategy, moment.need_covariance("the objective"), moment.benchmark
     rules = [rule for rule in mandate.rules if rule.name not in without]
-    rows: list[tuple[int, Row]] = [(k, row) for k, rule in enumerate(rules) for row in rule.rows(moment)]
-    box = _Box.long_only(len(mu))
-    for k, row in rows:
-        if isinstance(row, Bounds):
-            box.tighten(row, k)
-    members, neutral = moment.members, neutral_names(mandate, moment)
     names = tuple(rule.name for rule in rules)
-    crossed = _crossed(box, members, names)
-    pinned = np.clip(mu, box.lower, np.maximum(box.upper, box.lower))
-    # a neutral name that a bound moves off its benchmark weight moves with the bound: it is left to the solver, between equal bounds
-    moved = neutral & (pinned != mu) & ((box.lower_slope != 0.0) | (box.upper_slope != 0.0))
-    box.lower, box.upper = np.where(moved, pinned, box.lower), np.where(moved, pinned, box.upper)
-    free = np.flatnonzero(members & ((~neutral & (box.upper > box.lower)) | moved))
-    fixed = np.where(members, pinned, 0.0)
-    fixed[free] = 0.0
+    rows = tuple(row for rule in rules for row in rule.rows(moment))
+    choice = _choose(moment, neutral_names(mandate, moment), names, _hard_bounds(rows, elastic))
+    box, free, hard = choice.box, choice.free, {id(row) for row in _hard_bounds(rows, elastic)}
+    budget = next((row for row in rows if isinstance(row, Budget)), None)
     return Problem(
         benchmark=mu,
-        growth=mandate.strategy.growth.rates(sigma) + 0.5 * sigma.relative_variances(mu),
-        covariance=sigma,
+        growth=strategy.growth.rates(moment) + 0.5 * sigma.relative_variances(mu),
+        variances=(Variance(sigma, mu, strategy.factor_aversion, strategy.specific_aversion), *_penalties(strategy, moment)),
         held=mu if moment.holdings is None else moment.holdings,
-        cost=mandate.trading.cost / mandate.strategy.holding_period,
+        cost=mandate.trading.cost_at(moment).scaled(1.0 / strategy.holding_period),
+        cash=(0.0, 0.0) if budget is None else (budget.minimum, budget.maximum),
+        premium=0.0 if budget is None else budget.premium,
         free=free,
-        fixed=fixed,
+        fixed=choice.fixed,
         lower=box.lower[free],
         upper=box.upper[free],
         lower_rule=box.lower_rule[free],
         upper_rule=box.upper_rule[free],
         lower_slope=box.lower_slope[free],
         upper_slope=box.upper_slope[free],
-        linear=tuple(row for _, row in rows if isinstance(row, LinearRows)),
-        cones=tuple(row for _, row in rows if isinstance(row, RiskCone)),
-        sums=tuple(row for _, row in rows if isinstance(row, AbsoluteSum)),
+        rows=tuple(row for row in rows if isinstance(row, get_args(ConvexRow)) and id(row) not in hard),
+        discrete=tuple(row for row in rows if isinstance(row, get_args(DiscreteRow))),
         rules=names,
-        crossed=crossed,
+        elastic=tuple(name for name in names if name in elastic),
+        crossed=choice.crossed,
     )
 
 
-def _crossed(box: _Box, members: Bool[ndarray, " n"], names: tuple[str, ...]) -> tuple[tuple[str, str, int], ...]:
+def _penalties(strategy: VolatilityCapture, moment: Moment) -> tuple[Variance, ...]:
+    """Return the further variances that the strategy shuns."""
+    found = []
+    for penalty in strategy.penalties:
+        sigma = moment.need_second_covariance("a penalty") if penalty.second_model else moment.need_covariance("a penalty")
+        centre = moment.need_second_benchmark("a penalty") if penalty.second_benchmark else moment.benchmark
+        found.append(Variance(sigma, centre, penalty.aversion, penalty.aversion))
+    return tuple(found)
+
+
+def _hard_bounds(rows: tuple[Row, ...], elastic: frozenset[str]) -> tuple[Bounds, ...]:
+    """Return the bounds that no amount can move: neither soft nor of an elastic rule."""
+    return tuple(row for row in rows if isinstance(row, Bounds) and row.penalty is None and row.rule not in elastic)
+
+
+def _choose(moment: Moment, neutral: Bool[ndarray, " n"], names: tuple[str, ...], bounds: tuple[Bounds, ...]) -> _Choice:
+    """Return which names are free and where the others stand."""
+    mu, members = moment.benchmark, moment.members
+    box = _Box.long_only(len(mu))
+    for row in bounds:
+        box.tighten(row, names.index(row.rule))
+    top = np.maximum(box.upper, box.lower)
+    pinned, outside = np.clip(mu, box.lower, top), np.clip(0.0, box.lower, top)
+    crossed = _crossed(box, members | (outside > 0.0), names)
+    # a neutral name that a bound moves off its benchmark weight moves with the bound: it is left to the solver, between equal bounds
+    moved = neutral & (pinned != mu) & ((box.lower_slope != 0.0) | (box.upper_slope != 0.0))
+    moved |= ~members & (outside > 0.0) & (box.lower_slope != 0.0)  # so does a name outside the benchmark that may not be sold
+    stands = np.where(members, pinned, outside)
+    box.lower, box.upper = np.where(moved, stands, box.lower), np.where(moved, stands, box.upper)
+    # a name between equal bounds stays with the solver too, so that the rule that holds it has its price
+    held_by_rule = members & ~neutral & (box.upper == box.lower) & ((box.lower_slope != 0.0) | (box.upper_slope != 0.0))
+    free = np.flatnonzero((members & ~neutral & (box.upper > box.lower)) | moved | held_by_rule)
+    fixed = stands.copy()
+    fixed[free] = 0.0
+    return _Choice(box, free, fixed, crossed)
+
+
+def _crossed(box: _Box, there: Bool[ndarray, " n"], names: tuple[str, ...]) -> tuple[tuple[str, str, int], ...]:
     """Return, for each pair of rules whose bounds cross, the first asset where they do."""
     found: dict[tuple[str, str], int] = {}
-    for i in np.flatnonzero(members & (box.lower > box.upper + 1e-12)):
+    for i in np.flatnonzero(there & (box.lower > box.upper + 1e-12)):
         low, high = int(box.lower_rule[i]), int(box.upper_rule[i])
         found.setdefault((names[low] if low >= 0 else LONG_ONLY, names[high]), int(i))
     return tuple((low, high, column) for (low, high), column in found.items())

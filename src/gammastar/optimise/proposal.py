@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["Forecast", "Proposal", "Status"]
+__all__ = ["Forecast", "Proposal", "Relaxation", "Status"]
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,29 @@ class Forecast:
     benchmark_volatility: float
 
 
+@dataclass(frozen=True)
+class Relaxation:
+    """A rule that gives way, and what that does.
+
+    Args:
+        rule: its name.
+        amount: by which its limits are loosened, in the rule's own units; infinite where no amount ends the conflict.
+        limit: before, as the rule is written.
+        unit: of amount and limit, in words.
+        where: the group, asset or exposure that needs it.
+        growth: expected growth advantage a year of the best portfolio with this rule relaxed by this amount; None where there is none.
+        priority: of the rule: 1 gives way first, 5 last, 0 never.
+    """
+
+    rule: str
+    amount: float
+    limit: float
+    unit: str
+    where: str
+    growth: float | None
+    priority: int
+
+
 @dataclass(frozen=True, eq=False)
 class Proposal:
     """Target weights, and everything needed to judge them.
@@ -62,13 +85,16 @@ class Proposal:
         names: how many are held.
         turnover_two_way: traded weight from the holdings to the targets.
         cost: of that trade, a fraction of the portfolio's value.
-        prices: of each binding rule, basis points of expected growth per 1% of its limit (per 0.01 for beta and exposure), through the names
-            that were optimised; negative where a higher limit is the tighter one (a minimum weight).
+        prices: of each binding rule, basis points of expected growth for 1% by which all its limits are loosened (0.01 for beta and exposure).
         readings: what each rule measures on the targets.
         conflict: the rules that contradict each other; empty unless the status is CONFLICT.
         neutral: how many members are held at their benchmark weight for want of history.
         advice: what to do next, in words.
         fingerprint: of the mandate and of all that was known.
+        exceeded: by how much each soft rule is exceeded, in its own units.
+        relaxed: what was given up, where the status is RELAXED.
+        choices: what would have to give for the conflict to end, each by itself, where the status is CONFLICT.
+        gap: growth a year that discrete rules cost against the relaxation that a convex program can solve; None without discrete rules.
     """
 
     status: Status
@@ -86,6 +112,20 @@ class Proposal:
     neutral: int
     advice: str
     fingerprint: str
+    exceeded: dict[str, float] = field(default_factory=dict)
+    relaxed: tuple[Relaxation, ...] = ()
+    choices: tuple[Relaxation, ...] = ()
+    gap: float | None = None
+
+    @property
+    def solved(self) -> bool:
+        """Whether there are targets to trade to."""
+        return self.status in {Status.OPTIMAL, Status.RELAXED}
+
+    @property
+    def heuristic(self) -> bool:
+        """Whether discrete rules were kept by rounding: the answer keeps every rule, and may not be the best that does."""
+        return self.gap is not None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the proposal as plain values; targets by asset id, None where there are none to trade to."""
@@ -106,5 +146,10 @@ class Proposal:
             "conflict": list(self.conflict),
             "advice": self.advice,
             "fingerprint": self.fingerprint,
-            "targets": {ids[i]: float(self.targets[i]) for i in held} if self.status in {Status.OPTIMAL, Status.RELAXED} else None,
+            "exceeded": self.exceeded,
+            "relaxed": [asdict(given) for given in self.relaxed],
+            "choices": [asdict(given) for given in self.choices],
+            "heuristic": self.heuristic,
+            "gap": self.gap,
+            "targets": {ids[i]: float(self.targets[i]) for i in held} if self.solved else None,
         }

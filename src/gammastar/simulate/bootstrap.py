@@ -131,5 +131,12 @@ def _resampled(
         made,
         assets=Assets(*(tuple(labels[i] for i in kept) for labels in (assets.ids, assets.tickers, assets.names))),
         observed=np.vstack((made.observed[:1], panel.observed[np.ix_(taken, kept)])),
-        sectors=Sectors(panel.sectors.labels, np.tile(panel.sectors.codes[0, kept], (sessions + 1, 1))),
+        sectors=_standing(panel.sectors, kept, sessions + 1),
+        groups={name: _standing(group, kept, sessions + 1) for name, group in panel.groups.items()},
+        traded=None if panel.traded is None else panel.traded[np.ix_(np.append(0, taken), kept)],
     )
+
+
+def _standing(group: Sectors, kept: Int[ndarray, " m"], sessions: int) -> Sectors:
+    """Return the groups that the names `kept` have at the first session, for all of the `sessions`."""
+    return Sectors(group.labels, np.tile(group.codes[0, kept], (sessions, 1)))

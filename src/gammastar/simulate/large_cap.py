@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["LargeCapMarket", "SimulatedMarket"]
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +14,12 @@ from gammastar.market.assets import Assets
 from gammastar.market.calendar import Calendar, Frequency
 from gammastar.market.missing import fill_missing
 from gammastar.market.panel import Panel, Sectors
+from gammastar.simulate.attributes import group_attributes, money_traded
 from gammastar.simulate.exits import Hazards
 from gammastar.simulate.index_rule import IndexRule, published_snapshots
 from gammastar.simulate.names import SECTORS
 from gammastar.simulate.parameters import Firms, Growth, Shocks, require
-from gammastar.simulate.path import Laws, Path, session_of_quarter, simulate_path
+from gammastar.simulate.path import Laws, Path, later_streams, session_of_quarter, simulate_path
 from gammastar.simulate.quotes import quoted_prices
 from gammastar.simulate.sessions import exchange_sessions
 from gammastar.simulate.truth import Truth
@@ -105,7 +106,14 @@ class LargeCapMarket:
         source = f"simulated large-cap market, seed {sequence.entropy}"
         if sequence.spawn_key:
             source += f", spawn key {sequence.spawn_key}"
-        return SimulatedMarket(self._panel(path, calendar, source, prices=prices), Truth(path, self.growth, hazards))
+        panel, (groups, habits, days) = self._panel(path, calendar, source, prices=prices), later_streams(sequence, 3)
+        known = panel.sectors.codes != len(SECTORS)
+        told = replace(
+            panel,
+            groups=group_attributes(path, known, panel.assets.ids, groups),
+            traded=money_traded(path, habits, days),
+        )
+        return SimulatedMarket(told, Truth(path, self.growth, hazards))
 
     def _panel(self, path: Path, calendar: Calendar, source: str, *, prices: bool) -> Panel:
         names, sectors, raw = path.names, _sectors(path), _by_column(path)

@@ -6,7 +6,7 @@ of the panel in the order of listing. Every stream of random numbers is drawn se
 
 from __future__ import annotations
 
-__all__ = ["Laws", "Path", "session_of_quarter", "simulate_path"]
+__all__ = ["Laws", "Path", "later_streams", "session_of_quarter", "simulate_path"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -128,11 +128,18 @@ class _Streams:
     @classmethod
     def spawned(cls, seed: np.random.SeedSequence) -> _Streams:
         """Return the children of `seed`, which is left as it was: `SeedSequence.spawn` would count them."""
-        children = (
-            np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, child), pool_size=seed.pool_size)
-            for child in range(len(cls.__dataclass_fields__))
-        )
-        return cls(*(np.random.Generator(np.random.PCG64(child)) for child in children))
+        return cls(*(_stream(seed, child) for child in range(len(cls.__dataclass_fields__))))
+
+
+def _stream(seed: np.random.SeedSequence, child: int) -> np.random.Generator:
+    spawned = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, child), pool_size=seed.pool_size)
+    return np.random.Generator(np.random.PCG64(spawned))
+
+
+def later_streams(seed: np.random.SeedSequence, count: int) -> tuple[np.random.Generator, ...]:
+    """Return generators independent of those of the path, for what is drawn once it is there."""
+    first = len(_Streams.__dataclass_fields__)
+    return tuple(_stream(seed, first + child) for child in range(count))
 
 
 def _ranks(log_capital: Float[ndarray, " m"]) -> Int[ndarray, " m"]:

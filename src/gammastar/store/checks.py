@@ -54,6 +54,20 @@ class _Rows:
         """Note numbers that are not above zero."""
         self.bad(rule, f"must be above zero{advice}", column, self.table.numbers[column] <= 0.0)
 
+    def volumes(self) -> None:
+        """Check shares and money traded."""
+        for column in ("traded_value", "volume"):
+            if column in self.table.numbers:
+                message = "must not be negative; leave it empty where it is not known"
+                self.bad("volume-negative", message, column, self.table.numbers[column] < 0.0)
+        if "volume" not in self.table.numbers:
+            return
+        given = self.table.numbers.get("traded_value", np.full(len(self.table), np.nan))
+        lost = np.flatnonzero((self.table.numbers["volume"] > 0.0) & np.isnan(self.table.numbers["price"]) & np.isnan(given))
+        if len(lost):
+            message = f"{len(lost):,} rows with a volume have no price: the money traded is not known there and counts as 0"
+            self.findings.warn(self.table.file, "volume-without-price", message, column="volume", row=int(self.table.rows[lost[0]]))
+
     def returns(self, column: str) -> None:
         """Check a column of simple returns: fractions above -100%, none of them absurd."""
         values = self.table.numbers[column]
@@ -188,6 +202,7 @@ def check_returns(table: Table, members: Table, findings: Findings) -> None:
     rows.needed("total_return")
     rows.returns("total_return")
     rows.positive("price-not-positive", "price", "; leave it empty where there is none")
+    rows.volumes()
     rows.positive("split-not-positive", "split", ": new shares for one old share, 1 or nothing where there is none")
     rows.unique("session")
     rows.known()

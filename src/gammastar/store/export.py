@@ -13,13 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from gammastar.market.calendar import Frequency
+from gammastar.market.groups import ISSUER, UNKNOWN, own_issuers
 from gammastar.market.missing import Snapshots, fill_missing
-from gammastar.store.panels import UNKNOWN, carry_prices
+from gammastar.store.panels import carry_prices
 
 if TYPE_CHECKING:
     from numpy import ndarray
 
-    from gammastar.market.panel import Panel
+    from gammastar.market.panel import Panel, Sectors
 
 
 def write_dataset(panel: Panel, folder: Path | str) -> None:
@@ -50,7 +51,23 @@ def write_dataset(panel: Panel, folder: Path | str) -> None:
 def _mapping(panel: Panel) -> str:
     listed = [label for label in panel.sectors.labels if label != UNKNOWN]
     lines = {"source": panel.source, "calendar": panel.calendar.name, "sectors": listed}
-    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())
+    text = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())
+    for name, group in panel.groups.items():
+        untold = set(_untold_labels(panel, name))
+        shown = [label for label in group.labels if label not in untold]
+        text += f"\n[groups.{name}]\nlabels = {json.dumps(shown, ensure_ascii=False)}\n"
+    return text
+
+
+def _untold_labels(panel: Panel, name: str) -> tuple[str, ...]:
+    """Return the label that each asset has in an attribute as long as no other is told of it."""
+    return own_issuers(panel.assets.ids) if name == ISSUER else (UNKNOWN,) * len(panel.assets)
+
+
+def _untold(panel: Panel, name: str, group: Sectors) -> ndarray:
+    """Return the code of that label for each asset, -1 where the attribute does not have it."""
+    position = {label: code for code, label in enumerate(group.labels)}
+    return np.array([position.get(label, -1) for label in _untold_labels(panel, name)], dtype=np.int32)
 
 
 def _members(panel: Panel) -> dict[str, Any]:
@@ -66,6 +83,10 @@ def _members(panel: Panel) -> dict[str, Any]:
         "ticker": _texts(panel.assets.tickers, asset),
         "name": _texts(panel.assets.names, asset),
     }
+    for name, group in panel.groups.items():
+        codes = group.codes[session, asset].astype(np.int32)
+        told = pa.array(codes, mask=codes == _untold(panel, name, group)[asset])
+        columns[name] = pa.DictionaryArray.from_arrays(told, pa.array(group.labels, pa.string()))
     if panel.frequency is Frequency.MONTHLY:
         ahead = np.where(panel.observed, panel.returns, np.nan)[1:]
         forward = np.vstack((ahead, np.full((1, ahead.shape[1]), np.nan)))
@@ -75,10 +96,11 @@ def _members(panel: Panel) -> dict[str, Any]:
 
 def _told(panel: Panel) -> ndarray:
     """Return where a members row is needed: a weight, a return ahead, a group that changed, or the first mention of a name."""
-    codes = panel.sectors.codes
-    unknown = panel.sectors.labels.index(UNKNOWN) if UNKNOWN in panel.sectors.labels else -1
-    before = np.vstack((np.full((1, codes.shape[1]), unknown, dtype=codes.dtype), codes[:-1]))
-    told = (codes != before) | (panel.published[:, None] & (panel.benchmark > 0.0))
+    told = panel.published[:, None] & (panel.benchmark > 0.0)
+    for name in panel.attributes:
+        group = panel.group(name)
+        told[0] |= group.codes[0] != _untold(panel, name, group)
+        told[1:] |= group.codes[1:] != group.codes[:-1]
     if panel.frequency is Frequency.MONTHLY:
         told[:-1] |= panel.observed[1:]
     told[0] |= ~told.any(axis=0)
@@ -100,6 +122,10 @@ def _returns(panel: Panel) -> dict[str, Any]:
         known[0] = panel.prices.close[0]
         written |= carry_prices(known) != panel.prices.close
         written[0] = True
+    if panel.traded is not None:
+        written |= panel.traded > 0.0
+        if bool((written & ~panel.observed)[1:].any()):  # a row that tells a filled return may change how others are filled
+            written |= (panel.returns != 0.0) | (refilled != 0.0)
     session, asset = np.nonzero(written)
     columns = {
         "date": pa.array(panel.sessions[session]),
@@ -110,6 +136,8 @@ def _returns(panel: Panel) -> dict[str, Any]:
     if panel.prices is not None:
         columns["price"] = pa.array(panel.prices.close[session, asset])
         columns["split"] = pa.array(panel.prices.split[session, asset])
+    if panel.traded is not None:
+        columns["traded_value"] = pa.array(panel.traded[session, asset])
     return columns
 
 

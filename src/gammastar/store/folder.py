@@ -95,7 +95,9 @@ class Store:
                 }
                 what = f"the store has no {frequency} panel: the dataset had no {need[frequency]}"
                 raise DataError(str(self.path), what, allowed=", ".join(self.frequencies))
-        labels = Labels(str(self.manifest["calendar"]), str(self.manifest["source"]), tuple(self.manifest["sectors"]))
+        said = self.manifest
+        groups = {name: tuple(labels) for name, labels in said.get("groups", {}).items()}  # a store may have none
+        labels = Labels(str(said["calendar"]), str(said["source"]), tuple(said["sectors"]), groups, bool(said.get("traded", False)))
         with Queries.of(self.path) as queries:
             return tuple(builders[frequency](queries, labels) for frequency in frequencies)
 

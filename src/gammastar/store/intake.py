@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gammastar.errors import DataError, Finding
+from gammastar.market.groups import ISSUER
 from gammastar.store.checks import check_index, check_members, check_returns, check_sessions, snapshot_days
-from gammastar.store.contents import Dataset, arrange, clean_sectors
+from gammastar.store.contents import Dataset, arrange, clean_groups, clean_sectors
 from gammastar.store.findings import Findings
 from gammastar.store.folder import Store, check_target, write_folder, write_manifest
 from gammastar.store.layout import TABLES, Mapping, discover, read_mapping
@@ -75,6 +76,10 @@ class IngestReport:
         lines.append(
             f"  {counts['assets']:,} assets, {counts['snapshots']:,} snapshots, {counts['sessions']:,} sessions of {counts['calendar']}"
         )
+        if counts["groups"]:
+            lines.append("  groups: " + ", ".join(f"{name} ({count:,})" for name, count in counts["groups"].items()))
+        if counts["traded"]:
+            lines.append("  money traded")
         lines.append(f"  panels: {', '.join(self.found['panels'])}")
         lines.append("Missing")
         lines += [f"  {line}" for line in _missing_lines(self.missing)] or ["  nothing"]
@@ -143,9 +148,10 @@ def _read(folder: Path, names: Mapping, findings: Findings) -> dict[str, Table]:
     """
     tables: dict[str, Table] = {}
     for name, path in discover(folder, names, findings).items():
-        raw = read_raw(path, TABLES[name], names.columns.get(name, {}), findings)
+        spec = names.spec(name)
+        raw = read_raw(path, spec, names.columns.get(name, {}), findings)
         if raw is not None:
-            tables[name] = parse_table(raw, TABLES[name], findings)
+            tables[name] = parse_table(raw, spec, findings)
     findings.stop_on_errors(str(folder))
     return tables
 
@@ -164,6 +170,7 @@ def _check(folder: Path, tables: dict[str, Table], names: Mapping, findings: Fin
         check_index(tables["index"], findings)
     _check_completeness(tables, findings)
     _check_sectors(members, names, findings)
+    _check_groups(members, names, findings)
     first = members.dates["date"].min()
     last = max(table.dates["date"].max() for name, table in tables.items() if name != "index")
     sessions = exchange_days(names.calendar, first, last, findings)
@@ -173,7 +180,7 @@ def _check(folder: Path, tables: dict[str, Table], names: Mapping, findings: Fin
     findings.stop_on_errors(str(folder))
     if sessions is None:  # a finding says why, and has stopped us
         raise AssertionError
-    content = arrange(tables, sessions, names.sectors)
+    content = arrange(tables, sessions, names)
     _check_coverage(content, findings)
     return content
 
@@ -258,6 +265,23 @@ def _check_sectors(members: Table, names: Mapping, findings: Findings) -> None:
         findings.warn(members.file, "sector-many", message, column="sector", value=cleaned.values[0])
 
 
+def _check_groups(members: Table, names: Mapping, findings: Findings) -> None:
+    """Note rows without a group, and labels that the mapping does not list."""
+    for name in names.attributes:
+        if name not in members.texts:
+            continue
+        cleaned, listed = clean_groups(members.texts[name]), names.groups.get(name, ())
+        blank = np.flatnonzero(cleaned.codes < 0)
+        if len(blank) and name != ISSUER:
+            message = f"{len(blank):,} rows without a value are in the group Unknown"
+            told = members.texts[name].at(int(blank[0]))[:80]
+            findings.warn(members.file, "group-unknown", message, column=name, value=told, row=int(members.rows[blank[0]]))
+        new = [label for label in cleaned.values if label not in listed]
+        if listed and new:
+            message = f"groups.{name}.labels in dataset.toml does not list these; they follow the others"
+            findings.warn(members.file, "group-unlisted", message, column=name, value=", ".join(new)[:200])
+
+
 def _check_coverage(content: Dataset, findings: Findings) -> None:
     """Note sessions without any return."""
     returns = content.tables.get("returns")
@@ -302,6 +326,8 @@ def _store(content: Dataset, target: Path, source: str, findings: Findings) -> I
         "source": source,
         "calendar": content.calendar,
         "sectors": list(content.sectors),
+        **({"groups": {name: list(labels) for name, labels in content.groups.items()}} if content.groups else {}),
+        **({"traded": True} if "returns" in content.tables and "traded_value" in content.tables["returns"].numbers else {}),
         "fingerprint": content.fingerprint,
         "frequencies": frequencies,
     }
@@ -351,6 +377,8 @@ def _found(content: Dataset, panels: dict[str, Panel]) -> dict[str, Any]:
         "sessions": len(content.days) - 1,
         "calendar": content.calendar,
         "sectors": list(content.sectors),
+        "groups": {name: len(labels) for name, labels in content.groups.items()},
+        "traded": any(panel.traded is not None for panel in panels.values()),
         "panels": spans,
     }
 

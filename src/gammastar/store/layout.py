@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["TABLES", "Column", "Kind", "Mapping", "TableSpec", "discover", "read_mapping"]
+__all__ = ["GROUPS", "TABLES", "Column", "Kind", "Mapping", "TableSpec", "discover", "read_mapping"]
 
 import difflib
+import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ class Kind(Enum):
     NUMBER = "number"
     TEXT = "text"
     FLAG = "true or false"
+    GROUP = "text or a whole number"
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,14 @@ class Column:
         kind: what it holds.
         required: the file is refused without it.
         filled: every row must have a value.
+        extra: not in the typed table, nor in its fingerprint, where the file lacks it; others are there and empty.
     """
 
     name: str
     kind: Kind
     required: bool = False
     filled: bool = False
+    extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,10 @@ def _key(name: str, kind: Kind) -> Column:
     return Column(name, kind, required=True, filled=True)
 
 
+GROUPS = ("country", "industry", "issuer")
+"""Columns of members that are group attributes without being declared; a mapping declares others."""
+
+_GROUP_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _DATED = (_key("date", Kind.DATE), _key("asset_id", Kind.ASSET))
 _KNOWN = Column("known", Kind.DATE)
 
@@ -98,6 +106,8 @@ TABLES = {
                 Column("price", Kind.NUMBER),
                 Column("split", Kind.NUMBER),
                 Column("estimated", Kind.FLAG),
+                Column("traded_value", Kind.NUMBER, extra=True),
+                Column("volume", Kind.NUMBER, extra=True),
                 _KNOWN,
             ),
         ),
@@ -120,6 +130,7 @@ class Mapping:
         sectors: group names in the order to show them; empty: by alphabet.
         files: file of each table, relative to the dataset, where given.
         columns: for each table, the file's name of each of our columns, where they differ.
+        groups: the labels of each group attribute that is declared, in the order to show them; empty: by alphabet.
     """
 
     calendar: str = "XNYS"
@@ -127,6 +138,19 @@ class Mapping:
     sectors: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Group attributes that members may have, beside the sector: the known ones, then those declared."""
+        return (*GROUPS, *(name for name in self.groups if name not in GROUPS))
+
+    def spec(self, table: str) -> TableSpec:
+        """Return the layout of a table, with the group columns of members."""
+        if table != "members":
+            return TABLES[table]
+        columns = tuple(Column(name, Kind.GROUP, extra=True) for name in self.attributes)
+        return replace(TABLES[table], columns=(*TABLES[table].columns, *columns))
 
 
 def read_mapping(path: Path) -> Mapping:
@@ -143,7 +167,7 @@ def read_mapping(path: Path) -> Mapping:
         raise _mapping_error(path, "mapping-unreadable", f"the mapping cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise _mapping_error(path, "mapping-toml", f"not TOML: {error}") from error
-    _known_keys(path, "", content, ("calendar", "source", "sectors", *TABLES))
+    _known_keys(path, "", content, ("calendar", "source", "sectors", "groups", *TABLES))
     files: dict[str, str] = {}
     columns: dict[str, dict[str, str]] = {}
     for table, spec in TABLES.items():
@@ -154,13 +178,29 @@ def read_mapping(path: Path) -> Mapping:
         renamed = _table(path, f"{table}.columns", section.get("columns", {}))
         _known_keys(path, f"{table}.columns.", renamed, tuple(column.name for column in spec.columns))
         columns[table] = {ours: _text(path, f"{table}.columns.{ours}", theirs) for ours, theirs in renamed.items()}
+    columns["members"] |= (groups := _groups(path, _table(path, "groups", content.get("groups", {}))))
     return Mapping(
         calendar=_text(path, "calendar", content.get("calendar", "XNYS")),
         source=_text(path, "source", content["source"]) if "source" in content else None,
         sectors=_texts(path, "sectors", content.get("sectors", [])),
         files=files,
         columns=columns,
+        groups={name: _texts(path, f"groups.{name}.labels", content["groups"][name].get("labels", [])) for name in groups},
     )
+
+
+def _groups(path: Path, section: dict[str, object]) -> dict[str, str]:
+    """Return the column of each group attribute that a mapping declares."""
+    taken = ("sector", *(column.name for column in TABLES["members"].columns))
+    columns: dict[str, str] = {}
+    for name, value in section.items():
+        if not _GROUP_NAME.fullmatch(name) or name in taken:
+            message = f"groups.{name} cannot be a group attribute: small letters, digits and _, and no other column of members"
+            raise _mapping_error(path, "mapping-key", message, key=f"groups.{name}", advice="choose another name and give its `column`")
+        declared = _table(path, f"groups.{name}", value)
+        _known_keys(path, f"groups.{name}.", declared, ("column", "labels"))
+        columns[name] = _text(path, f"groups.{name}.column", declared.get("column", name))
+    return columns
 
 
 def _mapping_error(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["UNKNOWN", "Built", "Labels", "build_daily", "build_monthly", "carry_prices"]
+__all__ = ["Built", "Labels", "build_daily", "build_monthly", "carry_prices"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from gammastar.errors import DataError
 from gammastar.market.assets import Assets
 from gammastar.market.calendar import Calendar, Frequency
+from gammastar.market.groups import ISSUER, UNKNOWN, code_type, own_issuers
 from gammastar.market.missing import Filling, Snapshots, fill_missing
 from gammastar.market.panel import Panel, Prices, Sectors
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
     from gammastar.store.queries import Queries
-
-UNKNOWN = "Unknown"
-"""The group of names whose sector is not known; the last label."""
 
 _SUMS_TO_ONE = 1e-12
 
@@ -34,11 +32,15 @@ class Labels:
         calendar: the exchange's code.
         source: what the data is, in words.
         sectors: group names in order, without ``"Unknown"``.
+        groups: likewise of each other group attribute it has.
+        traded: whether it has money traded.
     """
 
     calendar: str
     source: str
     sectors: tuple[str, ...]
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    traded: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,7 @@ class _Members:
         at, effective: as in `Snapshots`, on the sessions of the store.
         weights, forward: shape (k, n).
         sectors: the group of each name as known at each session of the store, shape (t, n).
+        groups: the same by other attributes.
     """
 
     at: ndarray
@@ -64,11 +67,16 @@ class _Members:
     weights: ndarray
     forward: ndarray
     sectors: ndarray
+    groups: dict[str, Sectors]
 
     def until(self, end: int) -> Snapshots:
         """Return the snapshots of the first `end` sessions."""
         within = self.at < end
         return Snapshots(self.at[within], self.effective[within], self.weights[within], self.forward[within])
+
+    def groups_at(self, sessions: slice | ndarray) -> dict[str, Sectors]:
+        """Return the further groups at `sessions` of the store."""
+        return {name: group.at(sessions) for name, group in self.groups.items()}
 
 
 def build_daily(queries: Queries, labels: Labels) -> Built:
@@ -78,7 +86,7 @@ def build_daily(queries: Queries, labels: Labels) -> Built:
         DataError: rows that cannot be read.
     """
     assets, days = _assets(queries), queries.ask("sessions")["session"].astype("datetime64[D]")
-    members = _members(queries, labels, len(days), len(assets))
+    members = _members(queries, labels, len(days), assets.ids)
     end = int(queries.ask("span")["last"][0]) + 1
     rows = queries.ask("returns")
     raw = np.full((end, len(assets)), np.nan)
@@ -114,6 +122,8 @@ def build_daily(queries: Queries, labels: Labels) -> Built:
         source=labels.source,
         prices=_prices(queries, known, observed, filled.benchmark[known]),
         index_level=_index(queries, known),
+        groups=members.groups_at(known),
+        traded=_traded(queries, known, len(assets)) if labels.traded else None,
     )
     return Built(panel, filled.filling)
 
@@ -125,7 +135,7 @@ def build_monthly(queries: Queries, labels: Labels) -> Built:
         DataError: rows that cannot be read, or a snapshot that was not known at its own close.
     """
     assets, days = _assets(queries), queries.ask("sessions")["session"].astype("datetime64[D]")
-    members = _members(queries, labels, len(days), len(assets))
+    members = _members(queries, labels, len(days), assets.ids)
     late = np.flatnonzero(members.effective > members.at)
     if len(late):
         raise DataError(
@@ -149,6 +159,7 @@ def build_monthly(queries: Queries, labels: Labels) -> Built:
         published=filled.published,
         source=labels.source,
         index_level=_index(queries, members.at),
+        groups=members.groups_at(members.at),
     )
     return Built(panel, filled.filling)
 
@@ -158,7 +169,8 @@ def _assets(queries: Queries) -> Assets:
     return Assets(*(tuple(str(text) for text in rows[name]) for name in ("asset_id", "ticker", "name")))
 
 
-def _members(queries: Queries, labels: Labels, sessions: int, n: int) -> _Members:
+def _members(queries: Queries, labels: Labels, sessions: int, ids: tuple[str, ...]) -> _Members:
+    n = len(ids)
     rows = queries.ask("members", labels=list(labels.sectors))
     at, first, of = np.unique(rows["session"], return_index=True, return_inverse=True)
     effective = rows["effective"][first].astype(np.int64)
@@ -177,12 +189,38 @@ def _members(queries: Queries, labels: Labels, sessions: int, n: int) -> _Member
         weights,
         forward,
         _sectors(codes, effective, sessions, len(labels.sectors)),
+        {
+            name: _told_group(queries.ask("groups", attribute=name, labels=list(listed)), (at, effective, sessions), _labels(name, listed, ids))
+            for name, listed in labels.groups.items()
+        },
     )
 
 
-def _sectors(told: ndarray, effective: ndarray, sessions: int, unknown: int) -> ndarray:
+def _labels(attribute: str, listed: tuple[str, ...], ids: tuple[str, ...]) -> tuple[tuple[str, ...], ndarray]:
+    """Return the labels of an attribute, and which of them each name has before any is told: unknown, or itself as its own issuer."""
+    own = own_issuers(ids) if attribute == ISSUER else (UNKNOWN,) * len(ids)
+    names = tuple(dict.fromkeys((*listed, *own))) or (UNKNOWN,)
+    position = {label: code for code, label in enumerate(names)}
+    return names, np.array([position[label] for label in own], dtype=code_type(len(names)))
+
+
+def _told_group(rows: dict[str, ndarray], when: tuple[ndarray, ndarray, int], labels: tuple[tuple[str, ...], ndarray]) -> Sectors:
+    """Return the groups of one attribute known at each session of the store.
+
+    Args:
+        rows: session, asset and code of each row of members; -1 where it tells none.
+        when: dates of members, when each was known, and how many sessions the store has.
+        labels: as `_labels` gives them.
+    """
+    (at, effective, sessions), (names, untold) = when, labels
+    told = np.full((len(at), len(untold)), -1, dtype=untold.dtype)
+    told[np.searchsorted(at, rows["session"]), rows["asset"]] = np.where(rows["code"] < 0, untold[rows["asset"]], rows["code"])
+    return Sectors(names, _sectors(told, effective, sessions, untold))
+
+
+def _sectors(told: ndarray, effective: ndarray, sessions: int, unknown: int | ndarray) -> ndarray:
     """Return the group known at each session: the last one told, which a name that left keeps; `told` is -1 where nothing is."""
-    states = [np.full(told.shape[1], unknown, dtype=np.int16)]
+    states = [np.full(told.shape[1], unknown, dtype=told.dtype)]
     in_force = np.zeros(sessions, dtype=np.int64)
     for k, start in enumerate(effective):
         if not bool(np.any(effective[k + 1 :] < start)):  # else a newer one was known before this one
@@ -225,6 +263,15 @@ def _prices(queries: Queries, known: slice, observed: ndarray, benchmark: ndarra
     if bool((~priced & (benchmark > 0.0)).any()):
         return None
     return Prices(carry_prices(close)[known], split[known])
+
+
+def _traded(queries: Queries, known: slice, n: int) -> ndarray:
+    """Return money traded at the sessions `known`, 0 where the data has none, shape (t, n)."""
+    rows = queries.ask("traded")
+    traded = np.zeros((known.stop, n))
+    within = rows["session"] < known.stop
+    traded[rows["session"][within], rows["asset"][within]] = rows["traded_value"][within]
+    return traded[known]
 
 
 def carry_prices(close: ndarray) -> ndarray:

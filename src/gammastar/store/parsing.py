@@ -59,7 +59,7 @@ class Coded:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One file of the layout, typed; every column of the layout is there (empty where the file lacks it).
+    """One file of the layout, typed; every column of the layout is there (empty where the file lacks it), the extra ones only where the file has them.
 
     Args:
         file: its name.
@@ -101,6 +101,8 @@ def parse_table(raw: Raw, spec: TableSpec, findings: Findings) -> Table:
     for column in spec.columns:
         reader = _Reader(raw.file, raw.rows, column, findings)
         array = raw.columns.get(column.name)
+        if column.extra and array is None:
+            continue
         match column.kind:
             case Kind.DATE:
                 table.dates[column.name] = reader.dates(array)
@@ -110,6 +112,8 @@ def parse_table(raw: Raw, spec: TableSpec, findings: Findings) -> Table:
                 table.flags[column.name] = reader.flags(array)
             case Kind.ASSET:
                 table.texts[column.name] = reader.ids(array)
+            case Kind.GROUP:
+                table.texts[column.name] = reader.groups(array)
             case Kind.TEXT:
                 table.texts[column.name] = reader.texts(array)
     if "known" in table.dates:  # by default a row was known on its own date
@@ -221,6 +225,10 @@ class _Reader:
             return Coded(np.full(len(self.rows), -1), ())
         return self._coded(array) or Coded(np.full(len(self.rows), -1), ())
 
+    def groups(self, array: Any) -> Coded:
+        """Return labels of groups as texts; whole numbers as their decimal text."""
+        return self.texts(array.cast(pa.string()) if pa.types.is_integer(array.type) else array)
+
     def flags(self, array: Any) -> ndarray:
         """Return true or false; nothing is false."""
         if array is None:
@@ -239,7 +247,8 @@ class _Reader:
         if pa.types.is_null(kind):
             return Coded(np.full(len(self.rows), -1), ())
         if not _is_text(kind):
-            self._wrong_type(kind, "an ISO date or text" if self.column.kind is Kind.DATE else "text")
+            wanted = {Kind.DATE: "an ISO date or text", Kind.GROUP: Kind.GROUP.value}.get(self.column.kind, "text")
+            self._wrong_type(kind, wanted)
             return None
         return _coded(array, frozenset({""}))
 

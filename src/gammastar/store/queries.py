@@ -69,7 +69,7 @@ class Queries:
         return {name: _plain(values) for name, values in columns.items()}
 
 
-_FILES = ("assets", "index", "members", "returns", "sessions")
+_FILES = ("assets", "groups", "index", "members", "returns", "sessions")
 
 
 def _plain(values: Any) -> ndarray:

@@ -17,6 +17,8 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
+from gammastar.store.layout import TABLES
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -89,6 +91,9 @@ class _Columns:
     def _advice(self, ours: str, name: str, header: list[str]) -> str:
         lowered = {other.strip().lower(): other for other in header}
         close = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+        if ours not in (column.name for column in TABLES[self.spec.name].columns):
+            near = f"; for {lowered[close[0]]!r}" if close else f" among {', '.join(header)[:200]};"
+            return f"there is no such column{near} write [groups.{ours}] column = {lowered[close[0]] if close else '...'!r} in dataset.toml"
         if not close:
             return f"there is no such column among {', '.join(header)[:200]}; map it: [{self.spec.name}.columns] {ours} = ..."
         return f"there is no such column; for {lowered[close[0]]!r} write [{self.spec.name}.columns] {ours} = {lowered[close[0]]!r} in dataset.toml"

@@ -1,0 +1,162 @@
+"""Rules on what is traded: turnover, liquidity."""
+
+from __future__ import annotations
+
+__all__ = ["Buys", "HoldingLiquidity", "TradeLiquidity", "Turnover", "TurnoverYear"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from gammastar.core.rows import AbsoluteSum, Bounds, Row
+from gammastar.mandate.rules.base import Reading, RuleOptions
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy import ndarray
+
+    from gammastar.market.moment import Moment
+
+
+def _held(moment: Moment) -> Float[ndarray, " n"]:
+    """Return the weights before the trade: the benchmark, where holdings are not known."""
+    return moment.benchmark if moment.holdings is None else moment.holdings
+
+
+@dataclass(frozen=True)
+class Turnover(RuleOptions):
+    """Two-way turnover of one rebalance, ``sum_i abs(w_i - held_i) <= limit``, names that left the benchmark included."""
+
+    limit: float
+    name: ClassVar[str] = "turnover"
+
+    def rows(self, moment: Moment) -> tuple[Row, ...]:
+        """Return one absolute sum around the holdings (the benchmark, where holdings are not known)."""
+        return (AbsoluteSum(self.name, _held(moment), self.limit, penalty=self.penalty),)
+
+    def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading | None:
+        """Return the two-way turnover; None where holdings are not known."""
+        if moment.holdings is None:
+            return None
+        value = float(sum(abs(w - h) for w, h in zip(weights.tolist(), moment.holdings.tolist(), strict=True)))
+        return Reading(self.name, value, self.limit, self.limit - value)
+
+
+@dataclass(frozen=True)
+class Buys(RuleOptions):
+    """What one rebalance buys, ``sum_i (w_i - held_i)^+ <= limit``."""
+
+    limit: float
+    name: ClassVar[str] = "turnover.buys"
+
+    def rows(self, moment: Moment) -> tuple[Row, ...]:
+        """Return one sum of what is above the holdings."""
+        return (AbsoluteSum(self.name, _held(moment), self.limit, up=1.0, down=0.0, penalty=self.penalty),)
+
+    def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading | None:
+        """Return what is bought; None where holdings are not known."""
+        if moment.holdings is None:
+            return None
+        value = float(sum(max(w - h, 0.0) for w, h in zip(weights.tolist(), moment.holdings.tolist(), strict=True)))
+        return Reading(self.name, value, self.limit, self.limit - value)
+
+
+@dataclass(frozen=True)
+class TurnoverYear(RuleOptions):
+    """Two-way turnover over twelve months, this rebalance included: ``traded already + sum_i abs(w_i - held_i) <= limit``.
+
+    What was traded already is `Moment.traded_this_year`.
+    """
+
+    limit: float
+    name: ClassVar[str] = "turnover.year"
+
+    def rows(self, moment: Moment) -> tuple[Row, ...]:
+        """Return one absolute sum around the holdings, of what is left for the year."""
+        return (AbsoluteSum(self.name, _held(moment), self.limit - moment.traded_this_year, penalty=self.penalty),)
+
+    def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading | None:
+        """Return the turnover of the year with this trade; None where holdings are not known."""
+        if moment.holdings is None:
+            return None
+        now = float(sum(abs(w - h) for w, h in zip(weights.tolist(), moment.holdings.tolist(), strict=True)))
+        value = now + moment.traded_this_year
+        return Reading(self.name, value, self.limit, self.limit - value)
+
+
+@dataclass(frozen=True)
+class TradeLiquidity(RuleOptions):
+    """Each trade at most `limit` times the average daily volume: ``abs(w_i - held_i) * value <= limit * volume_i``, in money.
+
+    Args:
+        limit: share of average daily volume; 0.2 is a fifth of a day's trading.
+        window: sessions over which the average is taken.
+    """
+
+    limit: float
+    window: int = 21
+    unit: ClassVar[str] = "of average daily volume"
+    name: ClassVar[str] = "liquidity.trade"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Money traded, and the value of the portfolio."""
+        return ("traded", "value")
+
+    def rows(self, moment: Moment) -> tuple[Row, ...]:
+        """Return bounds around the holdings."""
+        a_day = moment.average_traded(self.window) / moment.need_value(self.name)
+        held = _held(moment)
+        return (Bounds(self.name, held - self.limit * a_day, held + self.limit * a_day, -a_day, a_day, self.penalty),)
+
+    def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading | None:
+        """Return the largest trade in average daily volumes; None where holdings are not known."""
+        if moment.holdings is None:
+            return None
+        volume, value = moment.average_traded(self.window), moment.need_value(self.name)
+        return _largest(self, np.abs(weights - moment.holdings) * value, volume, value, moment)
+
+
+@dataclass(frozen=True)
+class HoldingLiquidity(RuleOptions):
+    """Each holding at most `limit` times the average daily volume: ``w_i * value <= limit * volume_i``, in money.
+
+    Args:
+        limit: average days' volumes; 2 takes ten days to sell at a fifth of the volume.
+        window: sessions over which the average is taken.
+    """
+
+    limit: float
+    window: int = 21
+    unit: ClassVar[str] = "of average daily volume"
+    name: ClassVar[str] = "liquidity.holding"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Money traded, and the value of the portfolio."""
+        return ("traded", "value")
+
+    def rows(self, moment: Moment) -> tuple[Row, ...]:
+        """Return upper bounds."""
+        a_day = moment.average_traded(self.window) / moment.need_value(self.name)
+        none = np.full(len(a_day), -np.inf)
+        return (Bounds(self.name, none, self.limit * a_day, np.zeros(len(a_day)), a_day, self.penalty),)
+
+    def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading:
+        """Return the largest holding in average daily volumes."""
+        value = moment.need_value(self.name)
+        return _largest(self, weights * value, moment.average_traded(self.window), value, moment)
+
+
+def _largest(rule: TradeLiquidity | HoldingLiquidity, money: Float[ndarray, " n"], volume: Float[ndarray, " n"], value: float, moment: Moment) -> Reading:
+    """Return the reading of the asset whose money exceeds its allowance by most, a weight of rounding (1e-9) aside."""
+    excess = (money - rule.limit * volume) / value
+    i = int(np.argmax(excess))
+    if excess[i] <= 1e-9:  # what is rounding in weight may be many days' volume of a name that hardly trades
+        shares = np.divide(money, volume, out=np.zeros(len(money)), where=volume > 0.0)
+        i = int(np.argmax(np.where(volume > 0.0, shares, -1.0)))
+        share = min(float(shares[i]), rule.limit)
+    else:
+        share = float(money[i] / volume[i]) if volume[i] > 0.0 else float("inf")
+    return Reading(rule.name, share, rule.limit, rule.limit - share, moment.assets.label(i))

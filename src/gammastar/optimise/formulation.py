@@ -1,0 +1,291 @@
+"""A Problem as a cone program: every kind of row, one function each."""
+
+from __future__ import annotations
+
+__all__ = ["OBJECTIVE_UNIT", "WEIGHT_UNIT", "Formulation", "formulate"]
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import clarabel
+import numpy as np
+from scipy import sparse
+
+from gammastar.core.rows import AbsoluteSum, Bounds, Budget, ConvexRow, LargestSum, LinearRows, RiskCone
+from gammastar.optimise.stack import STRUCTURE, Part, Stack, of_dense, of_identity, of_sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jaxtyping import Float, Int
+    from numpy import ndarray
+
+    from gammastar.optimise.problem import Problem, Variance
+
+WEIGHT_UNIT, OBJECTIVE_UNIT = 1e-2, 1e-4
+"""The solver works in percent of weight and basis points of growth: its tolerances are absolute near one, and raw weights are far below it."""
+
+
+@dataclass(eq=False)
+class Formulation:
+    """A cone program, and where in it the problem's quantities stand.
+
+    Args:
+        problem: as posed.
+        base: weights at ``d = 0``: the benchmark at the free names, shape (n,).
+        most: the most that elastic rules may be exceeded by.
+        stack: of variables and rows.
+        active: columns of d, shape (m,).
+        slack: column of the excess of each soft or elastic rule.
+        blocks: columns of factor exposures and of traded amounts that are there already, by what they are of.
+    """
+
+    problem: Problem
+    base: Float[ndarray, " n"]
+    most: Mapping[str, float]
+    stack: Stack = field(default_factory=Stack)
+    active: Int[ndarray, " m"] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    slack: dict[str, int] = field(default_factory=dict)
+    blocks: dict[tuple[Any, ...], Int[ndarray, " k"]] = field(default_factory=dict)
+
+    def owner(self, rule: str) -> int:
+        """Return the position of a rule."""
+        return self.problem.rules.index(rule)
+
+    def loosening(self, row: ConvexRow, size: float | ndarray, rows: int | ndarray) -> list[Part]:
+        """Return what takes `size` times the excess of a soft or elastic rule off the left side of `rows`; nothing for a hard rule."""
+        if row.penalty is None and row.rule not in self.problem.elastic:
+            return []
+        at = np.atleast_1d(rows)
+        return [(at, np.full(len(at), self._slack(row)), -np.broadcast_to(size, len(at)))]
+
+    def _slack(self, row: ConvexRow) -> int:
+        """Return the column of the excess over a rule's limit, made when it is first asked for."""
+        key = row.rule if row.rule in self.problem.elastic else f"{row.rule} (soft {row.penalty:g})"
+        if key not in self.slack:
+            stack = self.stack
+            column = stack.variables(1, row.penalty if key != row.rule and row.penalty is not None else 0.0)
+            stack.add(clarabel.NonnegativeConeT(1), [of_identity(column, -1.0)], np.zeros(1))
+            if key in self.most:
+                stack.add(clarabel.NonnegativeConeT(1), [of_identity(column)], np.array([self.most[key]]))
+            self.slack[key] = int(column[0])
+        return self.slack[key]
+
+
+def formulate(problem: Problem, most: Mapping[str, float]) -> Formulation:
+    """Return `problem` as a cone program.
+
+    Args:
+        problem: the convex part of it is stated.
+        most: the most that elastic rules may be exceeded by.
+    """
+    base = problem.fixed.copy()
+    base[problem.free] = problem.benchmark[problem.free]
+    form = Formulation(problem, base, most)
+    form.active = form.stack.variables(len(problem.free), -(problem.growth + problem.premium)[problem.free])
+    for variance in problem.variances:
+        _add_variance(form, variance)
+    if not any(isinstance(row, Budget) for row in problem.rows):
+        total = np.array([1.0 - base.sum()])
+        form.stack.add(clarabel.ZeroConeT(1), [of_dense(form.active, np.ones((1, len(form.active))))], total)
+    _add_hard_bounds(form)
+    for row in problem.rows:
+        _ADD[type(row)](form, row)
+    if not problem.cost.free:
+        _add_cost(form)
+    return form
+
+
+def _address(array: ndarray) -> tuple[int, tuple[int, ...]]:
+    """Return where an array lies in memory: equal for two views of one array."""
+    return array.__array_interface__["data"][0], array.shape
+
+
+def _factors(form: Formulation, loadings: Float[ndarray, "n k"], centre: Float[ndarray, " n"]) -> Int[ndarray, " k"]:
+    """Return the columns of ``f = B'(w - centre)``, made when they are first asked for."""
+    key = ("factors", _address(loadings), _address(centre))
+    if key not in form.blocks:
+        stack, k = form.stack, loadings.shape[1]
+        columns = stack.variables(k)
+        right = -(loadings.T @ (form.base - centre))
+        parts = [of_dense(form.active, loadings[form.problem.free].T), of_identity(columns, -1.0)]
+        if k:
+            stack.add(clarabel.ZeroConeT(k), parts, right)
+        form.blocks[key] = columns
+    return form.blocks[key]
+
+
+def _add_variance(form: Formulation, variance: Variance) -> None:
+    """Put a variance into the objective: through its factor exposures, and on the active weights themselves."""
+    stack, free = form.stack, form.problem.free
+    exposure = _factors(form, variance.covariance.loadings, variance.centre)
+    quadratic, linear = np.zeros(stack.width), np.zeros(stack.width)
+    quadratic[exposure] = variance.factor
+    specific = variance.specific * variance.covariance.specific[free]
+    quadratic[form.active] = specific
+    linear[form.active] = specific * (form.base - variance.centre)[free]
+    stack.quadratic = [np.concatenate(stack.quadratic) + quadratic]
+    stack.linear = [np.concatenate(stack.linear) + linear]
+
+
+def _add_hard_bounds(form: Formulation) -> None:
+    """Lower and upper bounds of the free names."""
+    problem, stack, d = form.problem, form.stack, form.active
+    mu = problem.benchmark[problem.free]
+    equal = problem.lower == problem.upper
+    pinned, lower, capped = (np.flatnonzero(rows) for rows in (equal, ~equal, ~equal & np.isfinite(problem.upper)))
+    by_cap = problem.upper[pinned] < mu[pinned]
+    owner = np.where(by_cap, problem.upper_rule[pinned], problem.lower_rule[pinned])
+    slope = np.where(by_cap, problem.upper_slope[pinned], problem.lower_slope[pinned])
+    if len(pinned):
+        stack.add(clarabel.ZeroConeT(len(pinned)), [of_identity(d[pinned])], (problem.upper - mu)[pinned], owner, slope)
+    if len(lower):
+        right = (mu - problem.lower)[lower]
+        stack.add(clarabel.NonnegativeConeT(len(lower)), [of_identity(d[lower], -1.0)], right, problem.lower_rule[lower], -problem.lower_slope[lower])
+    if len(capped):
+        right = (problem.upper - mu)[capped]
+        stack.add(clarabel.NonnegativeConeT(len(capped)), [of_identity(d[capped])], right, problem.upper_rule[capped], problem.upper_slope[capped])
+
+
+def _add_bounds(form: Formulation, row: Bounds) -> None:
+    """Bounds that may be exceeded: of a soft or an elastic rule."""
+    free, base, owner = form.problem.free, form.base, form.owner(row.rule)
+    place = np.full(len(base), -1)
+    place[free] = np.arange(len(free))
+    for sign, bound, slope in ((1.0, row.upper, row.upper_slope), (-1.0, row.lower, row.lower_slope)):
+        right = sign * (bound - base)
+        at = np.flatnonzero(np.isfinite(bound) & ((place >= 0) | (right < 0.0)))
+        chosen = np.flatnonzero(place[at] >= 0)
+        parts = [of_identity(form.active[place[at][chosen]], sign, rows=chosen), *form.loosening(row, np.abs(slope[at]), np.arange(len(at)))]
+        if len(at):
+            form.stack.add(clarabel.NonnegativeConeT(len(at)), parts, right[at], owner, (sign * slope)[at])
+
+
+def _add_linear(form: Formulation, row: LinearRows) -> None:
+    """Two-sided linear rows, net of the fixed names."""
+    matrix, base = row.matrix[:, form.problem.free], row.matrix @ form.base
+    for sign, bound, slope in ((1.0, row.upper, row.upper_slope), (-1.0, row.lower, row.lower_slope)):
+        finite = np.flatnonzero(np.isfinite(bound))
+        if len(finite):
+            parts = [of_sparse(form.active, sign * matrix[finite]), *form.loosening(row, np.abs(slope[finite]), np.arange(len(finite)))]
+            right = (sign * (bound - base))[finite]
+            form.stack.add(clarabel.NonnegativeConeT(len(finite)), parts, right, form.owner(row.rule), (sign * slope)[finite])
+
+
+def _add_cone(form: Formulation, row: RiskCone) -> None:
+    """``norm(f, sqrt(D) (w - centre), what the fixed names add) <= limit``."""
+    free, specific = form.problem.free, row.covariance.specific
+    exposure = _factors(form, row.covariance.loadings, row.centre)
+    away = form.base - row.centre
+    at = np.flatnonzero(specific[free] > 0.0)
+    root = np.sqrt(specific[free][at])
+    rest = away.copy()
+    rest[free] = 0.0
+    k, m = len(exposure), len(at)
+    right = np.concatenate(([row.limit], np.zeros(k), root * away[free][at], [float(np.sqrt(rest @ (specific * rest)))]))
+    parts = [of_identity(exposure, -1.0, rows=1 + np.arange(k)), of_identity(form.active[at], -root, rows=1 + k + np.arange(m)), *form.loosening(row, 1.0, 0)]
+    form.stack.add(clarabel.SecondOrderConeT(len(right)), parts, right, form.owner(row.rule), np.concatenate(([1.0], np.zeros(k + m + 1))))
+
+
+def _traded(form: Formulation, centre: Float[ndarray, " n"], side: str) -> Int[ndarray, " m"]:
+    """Return the columns of ``u >= abs(w - centre)`` (or of what is above, or below), made when they are first asked for."""
+    key = (side, _address(centre))
+    if key not in form.blocks:
+        stack, d, m = form.stack, form.active, len(form.active)
+        distance = (centre - form.base)[form.problem.free]
+        u = stack.variables(m)
+        nonnegative = clarabel.NonnegativeConeT(m)
+        if side in {"both", "up"}:
+            stack.add(nonnegative, [of_identity(d), of_identity(u, -1.0)], distance)
+        if side in {"both", "down"}:
+            stack.add(nonnegative, [of_identity(d, -1.0), of_identity(u, -1.0)], -distance)
+        if side != "both":
+            stack.add(nonnegative, [of_identity(u, -1.0)], np.zeros(m))
+        form.blocks[key] = u
+    return form.blocks[key]
+
+
+def _add_sum(form: Formulation, row: AbsoluteSum) -> None:
+    """A sum of absolute distances, net of what the fixed names add."""
+    side = "both" if row.up == row.down else "up" if row.up > 0.0 else "down"
+    u = _traded(form, row.centre, side)
+    away = np.delete(form.base - row.centre, form.problem.free)
+    forced = float((row.up * np.maximum(away, 0.0) + row.down * np.maximum(-away, 0.0)).sum())
+    parts = [of_dense(u, np.full((1, len(u)), max(row.up, row.down))), *form.loosening(row, 1.0, 0)]
+    form.stack.add(clarabel.NonnegativeConeT(1), parts, np.array([row.limit - forced]), form.owner(row.rule), 1.0)
+
+
+def _add_largest(form: Formulation, row: LargestSum) -> None:
+    """``count t + sum z <= limit``, ``z >= sums - t``, ``z >= 0``."""
+    stack = form.stack
+    matrix = sparse.eye_array(len(form.base), format="csr") if row.matrix is None else sparse.csr_array(row.matrix)
+    sums, chosen = matrix @ form.base, sparse.csr_array(matrix[:, form.problem.free])
+    m = len(sums)
+    t, z = stack.variables(1), stack.variables(m)
+    stack.add(clarabel.NonnegativeConeT(m), [of_sparse(form.active, chosen), of_identity(np.repeat(t, m), -1.0), of_identity(z, -1.0)], -sums)
+    stack.add(clarabel.NonnegativeConeT(m), [of_identity(z, -1.0)], np.zeros(m))
+    parts = [of_dense(z, np.ones((1, m))), of_identity(t, float(row.count)), *form.loosening(row, 1.0, 0)]
+    stack.add(clarabel.NonnegativeConeT(1), parts, np.array([row.limit]), form.owner(row.rule), 1.0)
+
+
+def _add_budget(form: Formulation, row: Budget) -> None:
+    """What is invested, between one less the most and one less the least cash."""
+    d, invested = form.active, float(form.base.sum())
+    hard = row.penalty is None and row.rule not in form.problem.elastic
+    ones = np.ones((1, len(d)))
+    if hard and row.minimum == row.maximum:
+        form.stack.add(clarabel.ZeroConeT(1), [of_dense(d, ones)], np.array([1.0 - row.minimum - invested]), form.owner(row.rule), 1.0)
+        return
+    for sign, bound in ((1.0, 1.0 - row.minimum), (-1.0, 1.0 - row.maximum)):
+        parts = [of_dense(d, sign * ones), *form.loosening(row, 1.0, 0)]
+        form.stack.add(clarabel.NonnegativeConeT(1), parts, np.array([sign * (bound - invested)]), form.owner(row.rule), 1.0)
+
+
+def _add_cost(form: Formulation) -> None:
+    """Costs of trades: proportional by side, steps, and a power by power cones."""
+    stack, free, cost, held = form.stack, form.problem.free, form.problem.cost, form.problem.held
+    charges = np.zeros(0)
+    if np.array_equal(cost.buy[free], cost.sell[free]):
+        if cost.buy[free].any() or cost.steps or cost.impact is not None:
+            _charge(stack, _traded(form, held, "both"), cost.buy[free])
+    else:
+        for side, charges in (("up", cost.buy[free]), ("down", cost.sell[free])):
+            if charges.any():
+                _charge(stack, _traded(form, held, side), charges)
+    for start, extra in cost.steps:
+        at = np.flatnonzero(extra[free] > 0.0)
+        if len(at):
+            beyond, u = stack.variables(len(at), extra[free][at]), _traded(form, held, "both")[at]
+            stack.add(clarabel.NonnegativeConeT(len(at)), [of_identity(u), of_identity(beyond, -1.0)], start[free][at])
+            stack.add(clarabel.NonnegativeConeT(len(at)), [of_identity(beyond, -1.0)], np.zeros(len(at)))
+    if cost.impact is not None and cost.impact[free].any():
+        _add_impact(form, cost.impact[free], cost.exponent)
+
+
+def _charge(stack: Stack, columns: Int[ndarray, " m"], rate: Float[ndarray, " m"]) -> None:
+    """Add `rate` to the linear part of the objective at `columns`."""
+    linear = np.concatenate(stack.linear)
+    linear[columns] += rate
+    stack.linear = [linear]
+
+
+def _add_impact(form: Formulation, impact: Float[ndarray, " m"], exponent: float) -> None:
+    """``v >= u^p`` as ``v^(1/p) 1^(1-1/p) >= abs(u)``, in the solver's unit of weight."""
+    stack, at = form.stack, np.flatnonzero(impact > 0.0)
+    u = _traded(form, form.problem.held, "both")[at]
+    v = stack.variables(len(at), impact[at] * WEIGHT_UNIT ** (exponent - 1.0))
+    rows = 3 * np.arange(len(at))
+    right = np.zeros(3 * len(at))
+    right[1::3] = WEIGHT_UNIT  # one, in that unit
+    cones = [clarabel.PowerConeT(1.0 / exponent) for _ in at]
+    stack.add(cones, [of_identity(v, -1.0, rows=rows), of_identity(u, -1.0, rows=rows + 2)], right, STRUCTURE)
+
+
+_ADD: dict[type, Any] = {
+    Bounds: _add_bounds,
+    LinearRows: _add_linear,
+    RiskCone: _add_cone,
+    AbsoluteSum: _add_sum,
+    LargestSum: _add_largest,
+    Budget: _add_budget,
+}
