@@ -113,7 +113,7 @@ def test_a_place_that_cannot_be_written(gammastar, store, mandates, tmp_path):
     """The operating system's refusal is one line."""
     blocked = tmp_path / "file"
     blocked.write_text("")
-    answer = gammastar("propose", mandates / "tiny.toml", "--data", store, "--on", ON, "--out", blocked / "orders.csv")
+    answer = gammastar("propose", mandates / "tiny.toml", "--data", store, "--on", ON, "--orders", blocked / "orders.csv")
     assert (answer.code, answer.out) == (1, "")
     assert answer.err.startswith("error: ")
     assert answer.err.count("\n") == 1

@@ -80,7 +80,7 @@ def test_validate_refuses(gammastar, tmp_path):
 def test_propose_then_check(gammastar, store, mandates, tmp_path, name):
     """Targets sum to one, the order list leads from the benchmark to them, and `check` finds no breach in them."""
     mandate, orders, targets = mandates / f"{name}.toml", tmp_path / "out" / "orders.csv", tmp_path / "targets.csv"
-    answer = gammastar("propose", mandate, "--data", store, "--on", ON, "--out", orders, "--targets", targets, "--json")
+    answer = gammastar("propose", mandate, "--data", store, "--on", ON, "--orders", orders, "--targets", targets, "--json")
     assert (answer.code, answer.err) == (0, "")
     proposal = answer.json
     assert proposal["status"] == "OPTIMAL"
@@ -100,7 +100,7 @@ def test_propose_then_check(gammastar, store, mandates, tmp_path, name):
 def test_propose_for_people(gammastar, store, mandates, tmp_path):
     """The text says what is assumed, what is expected, every rule, and where the files are."""
     path = tmp_path / "orders.csv"
-    answer = gammastar("propose", mandates / "tiny.toml", "--data", store, "--on", ON, "--out", path)
+    answer = gammastar("propose", mandates / "tiny.toml", "--data", store, "--on", ON, "--orders", path)
     assert (answer.code, answer.err) == (0, "")
     for part in (
         "OPTIMAL",
@@ -125,7 +125,7 @@ def test_holdings_are_the_start_of_the_trade(gammastar, store, mandates, tmp_pat
 
 def test_conflict(gammastar, store, mandates, tmp_path):
     """Contradicting rules: exit code 4, the rules by their names, no order list, text and JSON alike."""
-    arguments = ("propose", mandates / "conflict.toml", "--data", store, "--on", ON, "--out", tmp_path / "orders.csv")
+    arguments = ("propose", mandates / "conflict.toml", "--data", store, "--on", ON, "--orders", tmp_path / "orders.csv")
     told, answer = gammastar(*arguments), gammastar(*arguments, "--json")
     assert (told.code, answer.code) == (4, 4)
     assert answer.json["status"] == "CONFLICT"

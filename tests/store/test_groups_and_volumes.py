@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from gammastar.market.groups import Sectors, own_issuers
 from gammastar.store import ingest, open_store, write_dataset
 
 if TYPE_CHECKING:
@@ -150,7 +152,8 @@ def test_volume_and_price_say_the_same_as_money(ending: str, make: Any, tmp_path
 def test_another_value_gives_another_fingerprint(column: str, make: Any, tmp_path: Path) -> None:
     other = rich(make())
     table = other.returns if column == "volume" else other.members
-    table.loc[12, column] = 7.0 if column == "volume" else "Elsewhere"
+    used = sorted(set(table[column].dropna()))  # no new label, which would be seen as such
+    table.loc[12, column] = used[table.loc[12, column] == used[0]] if column != "issuer" else "Twin"
     prints = [ingest(draft.write(tmp_path / name, "parquet"), tmp_path / f"{name}-store").fingerprint for name, draft in (("a", rich(make())), ("b", other))]
     assert prints[0] != prints[1]
 
@@ -170,6 +173,37 @@ def test_they_come_back_to_the_bit(share_missing: float, frequency: str, make: A
         assert back.group(name).labels == panel.group(name).labels
         np.testing.assert_array_equal(back.group(name).codes, panel.group(name).codes)
     assert (back.traded is None) == (frequency == "monthly")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_money_and_groups_of_any_session_come_back(seed: int, make: Any, tmp_path: Path) -> None:
+    plain = make(seed, share_missing=0.4)
+    gone = plain.members["asset_id"].isin([7, 21]) & (plain.members["date"] > "2018-12-01")
+    plain.members = plain.members[~gone].copy()
+    plain.members["weight"] /= plain.members.groupby("date")["weight"].transform("sum")
+    panel = stored(plain, tmp_path / "first")
+    rng = np.random.default_rng(seed)
+    codes = np.where(rng.random(panel.returns.shape) < 0.1, rng.integers(0, 3, panel.returns.shape), 1)
+    own = own_issuers(panel.assets.ids)
+    issuers = np.where(codes == 0, 0, 1 + np.arange(len(own)))
+    groups = {"country": Sectors(("US", "GB", "Unknown"), codes), "issuer": Sectors(("Twin", *own), issuers)}
+    traded = np.where(rng.random(codes.shape) < 0.5, 1e6 * rng.random(codes.shape), 0.0)
+    assert ((traded > 0.0) & ~panel.observed)[1:].any()
+    panel = replace(panel, groups=groups, traded=traded)
+    write_dataset(panel, tmp_path / "written")
+    ingest(tmp_path / "written", tmp_path / "back")
+    assert open_store(tmp_path / "back").panel().fingerprint == panel.fingerprint
+
+
+def test_money_known_later_is_not_seen(draft: Any, tmp_path: Path) -> None:
+    draft = rich(draft)
+    before = stored(draft, tmp_path / "a")
+    late = (draft.returns["date"] == "2019-01-15") & (draft.returns["asset_id"] == 14)
+    draft.returns["known"] = np.where(late, "2019-01-18", draft.returns["date"])
+    after = stored(draft, tmp_path / "b")
+    at = before.calendar.position(np.datetime64("2019-01-15"))
+    assert before.traded[at, 1] > after.traded[at, 1] == 0.0
+    assert np.count_nonzero(before.traded != after.traded) == 1
 
 
 def test_money_traded_where_the_return_is_filled_comes_back(make: Any, tmp_path: Path) -> None:

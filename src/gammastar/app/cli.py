@@ -10,12 +10,12 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gammastar import workspace
-from gammastar.app import theory, words
+from gammastar.app import decide, theory, words
 from gammastar.errors import GammastarError
 
 if TYPE_CHECKING:
@@ -36,11 +36,8 @@ app.add_typer(mandate_app, name="mandate")
 app.add_typer(simulate_app, name="simulate")
 app.add_typer(theory.app, name="theory")
 
-BREACH, CONFLICT, UNSOLVED = 3, 4, 1
-
 MandateFile = Annotated[Path, typer.Argument(metavar="MANDATE", help="mandate.toml")]
 Data = Annotated[Path, typer.Option("--data", metavar="STORE", help="Folder written by `gammastar ingest`.")]
-On = Annotated[str, typer.Option("--on", metavar="DATE", help="A session, YYYY-MM-DD: what was known at its close.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 PanelName = Annotated[
     str | None, typer.Option("--frequency", help="daily or monthly. Default: daily where there are daily returns.")
@@ -70,7 +67,11 @@ def ingest(
 ) -> None:
     """Read, validate and store a dataset."""
     found = workspace.ingest(dataset, into, mapping=mapping)
-    _say(found.to_dict() if as_json else str(found))
+    words.say(found.to_dict() if as_json else str(found))
+
+
+for verb in (decide.propose, decide.check, decide.frontier, decide.why, decide.replay):
+    app.command()(verb)
 
 
 @data_app.command("status")
@@ -80,7 +81,7 @@ def data_status(
 ) -> None:
     """Say what a store holds."""
     found = workspace.data_status(store)
-    _say(found if as_json else words.status(found))
+    words.say(found if as_json else words.status(found))
 
 
 @simulate_app.command("large-cap")
@@ -93,7 +94,7 @@ def simulate_large_cap(
 ) -> None:
     """Simulate a large-cap market whose truth is known."""
     made = workspace.simulate_market(out, seed=seed, members=members, listed=listed)
-    _say(made if as_json else words.simulated(made))
+    words.say(made if as_json else words.simulated(made))
 
 
 @mandate_app.command("validate")
@@ -103,61 +104,11 @@ def mandate_validate(
 ) -> None:
     """Check a mandate file, without data."""
     signed = workspace.validate_mandate(mandate)
-    _say(
+    words.say(
         {"valid": True, "fingerprint": signed.fingerprint, "mandate": json.loads(signed.canonical)}
         if as_json
         else words.mandate(signed)
     )
-
-
-@app.command()
-def propose(
-    mandate: MandateFile,
-    data: Data,
-    on: On,
-    holdings: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="CSV with asset_id,weight. Default: the benchmark is held.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Order list to write, CSV.")] = None,
-    targets: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Target weights to write, CSV: `gammastar check` reads it.")
-    ] = None,
-    frequency: PanelName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Find target weights at the close of one session. Exit code 4 where the rules contradict each other."""
-    proposal = workspace.propose_targets(mandate, data, on, holdings=holdings, frequency=frequency)
-    solved = proposal.status.value in {"OPTIMAL", "RELAXED"}
-    if out is not None and solved:
-        workspace.write_orders(proposal, mandate, out)
-    if targets is not None and solved:
-        workspace.write_targets(proposal, targets)
-    written = [(what, path) for what, path in (("orders", out), ("targets", targets)) if path is not None and solved]
-    _say(proposal.to_dict() if as_json else words.proposal(proposal, assumed=holdings is None, files=written))
-    for path in (out, targets):
-        if path is not None and path.exists() and not solved:
-            typer.echo(f"warning: nothing was written; {path} is from an earlier run", err=True)
-    if proposal.status.value == "RELAXED":
-        typer.echo(f"warning: {proposal.advice}", err=True)
-    raise typer.Exit({"CONFLICT": CONFLICT, "UNSOLVED": UNSOLVED}.get(proposal.status.value, 0))
-
-
-@app.command()
-def check(
-    mandate: MandateFile,
-    data: Data,
-    on: On,
-    weights: Annotated[Path, typer.Option("--weights", metavar="FILE", help="CSV with asset_id,weight.")],
-    holdings: Annotated[Path | None, typer.Option(metavar="FILE", help="Weights before the trade, CSV: turnover needs them.")] = None,
-    frequency: PanelName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check weights against every rule, after the trade. Exit code 3 on a breach."""
-    readings, unmeasured = workspace.check_file(mandate, data, on, weights, holdings=holdings, frequency=frequency)
-    broken = [reading.rule for reading in readings if reading.breached]
-    told = [{**words.plain(reading), "breached": reading.breached} for reading in readings]
-    _say({"breaches": broken, "not_measured": unmeasured, "rules": told} if as_json else words.readings(readings, unmeasured))
-    raise typer.Exit(BREACH if broken else 0)
 
 
 @app.command()
@@ -175,7 +126,7 @@ def backtest(
     """Run a mandate through history, one session after another."""
     with _progress("backtest") as tick:
         result = workspace.run_mandate(mandate, data, start=start, end=end, out=out, frequency=frequency, progress=tick)
-    _say(result.to_dict() if as_json else result.summary())
+    words.say(result.to_dict() if as_json else result.summary())
     if out is not None:
         typer.echo(
             f"written to {out}: tearsheet.html, returns.csv, weights.parquet, compliance.csv, decisions.csv, run.json",
@@ -192,7 +143,7 @@ def report(
     from gammastar.report import summarise, summary
 
     track = workspace.report_run(run)
-    _say(summarise(track).to_dict() if as_json else f"{summary(track)}\ntear sheet: {run / 'tearsheet.html'}")
+    words.say(summarise(track).to_dict() if as_json else f"{summary(track)}\ntear sheet: {run / 'tearsheet.html'}")
 
 
 @app.command()
@@ -204,7 +155,7 @@ def compare(
     """Put two runs side by side."""
     found = workspace.compare_runs(first, second)
     told = {name: {"first": one, "second": two, "difference": difference} for name, one, two, difference in found.rows}
-    _say({"runs": found.names, "notes": found.notes, "statistics": told} if as_json else words.comparison(found))
+    words.say({"runs": found.names, "notes": found.notes, "statistics": told} if as_json else words.comparison(found))
 
 
 @app.command()
@@ -218,7 +169,7 @@ def verify(
     """Run a saved run again and compare it byte for byte. Exit code 1 if anything differs."""
     with tempfile.TemporaryDirectory() as scratch:
         found = workspace.verify_run(run, data=data, scratch=Path(scratch))
-    _say({**words.plain(found), "reproduced": found.reproduced} if as_json else words.verification(found))
+    words.say({**words.plain(found), "reproduced": found.reproduced} if as_json else words.verification(found))
     raise typer.Exit(0 if found.reproduced else 1)
 
 
@@ -226,12 +177,7 @@ def verify(
 def init(folder: Annotated[Path, typer.Argument(metavar="FOLDER")] = Path()) -> None:
     """Write a commented mandate and a workspace template."""
     written = workspace.init_workspace(folder)
-    _say(words.started(folder, written))
-
-
-def _say(what: Any) -> None:
-    """Print a result to stdout, plain values as JSON."""
-    typer.echo(what.rstrip("\n") if isinstance(what, str) else words.json_text(what))
+    words.say(words.started(folder, written))
 
 
 @contextmanager

@@ -20,6 +20,8 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -297,3 +299,8 @@ def started(folder: Path, written: Sequence[Path]) -> str:
     if not written:
         return f"everything is in {folder} already; nothing was changed"
     return "\n".join([*(f"wrote {path}" for path in written), f"next: read {folder / 'README.md'}"])
+
+
+def say(what: Any) -> None:
+    """Print a result to stdout, plain values as JSON."""
+    typer.echo(what.rstrip("\n") if isinstance(what, str) else json_text(what))

@@ -1,41 +1,107 @@
-"""Which rules of a mandate contradict each other: from the solver's certificate to a set from which none can be spared."""
+"""Which rules of a mandate contradict each other: a set from which none can be spared, and why.
+
+Cheap certificates come first, then the solver's own; either says where to look. A deletion filter over whole rules makes the set irreducible:
+its rules leave no weights, and without any one of them the others do. Long-only and fully invested always stand. Rules without a convex row
+(counts, lots ...) and soft rules are in no such set.
+"""
 
 from __future__ import annotations
 
-__all__ = ["contradicting_rules"]
+__all__ = ["Contradiction", "bare", "contradiction", "feasible", "further_contradiction"]
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gammastar.mandate.strategy import TradingPolicy, VolatilityCapture
+from gammastar.optimise.certificates import cheap_certificate
 from gammastar.optimise.problem import state_problem
 from gammastar.optimise.solver import Answer, Outcome, solve
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from gammastar.mandate.mandate import Mandate
     from gammastar.market.moment import Moment
 
 
-def contradicting_rules(mandate: Mandate, moment: Moment, answer: Answer) -> tuple[str, ...]:
-    """Return an irreducible set of rules that cannot hold together: without any one of them the others can.
+@dataclass(frozen=True)
+class Contradiction:
+    """Rules that cannot hold together.
 
-    The certificate of infeasibility says where to look; a deletion filter over whole rules makes the set irreducible.
+    Args:
+        rules: an irreducible set of them, in the order of the mandate; empty where the convex rows contradict nothing.
+        sentence: the proof in words, where arithmetic on bounds is proof enough; else empty.
+    """
+
+    rules: tuple[str, ...]
+    sentence: str = ""
+
+
+def bare(mandate: Mandate) -> Mandate:
+    """Return `mandate` without what has no part in feasibility: growth assumption, penalties, costs."""
+    return replace(mandate, strategy=VolatilityCapture(), trading=TradingPolicy())
+
+
+def feasible(mandate: Mandate, moment: Moment) -> bool:
+    """Return whether some weights keep the convex rows of every hard rule."""
+    return solve(state_problem(mandate, moment), feasibility_only=True).outcome is Outcome.SOLVED
+
+
+def contradiction(mandate: Mandate, moment: Moment) -> Contradiction:
+    """Return an irreducible set of rules that cannot hold together.
+
+    Where several sets contradict themselves, rules that may give way are looked for first: those that never do are deleted before them.
 
     Args:
         mandate: the rules.
-        moment: with a covariance.
-        answer: the infeasible answer with its certificate.
+        moment: with what they need.
     """
-    names = tuple(rule.name for rule in mandate.rules)
-    suspects = frozenset(rule for rule, size in answer.certificate.items() if size > 1e-7 and rule in names)
-    kept = frozenset(names)
-    if suspects and _infeasible(mandate, moment, suspects):
-        kept = suspects
-    for name in names:
+    plain = bare(mandate)
+    kept = _suspects(plain, moment)
+    smaller = _filtered(plain, moment, kept)
+    while smaller != kept:  # without a rule, names that stand still may stand elsewhere: what could not be spared before may be spared now
+        kept, smaller = smaller, _filtered(plain, moment, smaller)
+    proof = cheap_certificate(_with(plain, kept), moment) if kept else None
+    return Contradiction(tuple(rule.name for rule in mandate.rules if rule.name in kept), "" if proof is None else proof.sentence)
+
+
+def further_contradiction(mandate: Mandate, moment: Moment, found: Contradiction) -> tuple[str, ...]:
+    """Return the rules of another contradiction that is left when the rules of `found` are taken out; none where the others can hold."""
+    others = tuple(rule for rule in mandate.rules if rule.name not in found.rules)
+    return contradiction(mandate.with_rules(others), moment).rules
+
+
+def _with(mandate: Mandate, rules: Collection[str]) -> Mandate:
+    """Return the mandate with the rules named, and they alone."""
+    return mandate.with_rules(tuple(rule for rule in mandate.rules if rule.name in rules))
+
+
+def _suspects(mandate: Mandate, moment: Moment) -> frozenset[str]:
+    """Return rules that cannot hold together, few of them where a certificate tells them; none where all can."""
+    cheap = cheap_certificate(mandate, moment)
+    if cheap is not None and _infeasible(mandate, moment, cheap.rules):
+        return frozenset(cheap.rules)
+    names = frozenset(rule.name for rule in mandate.rules)
+    answer = _answer(mandate, moment, names)
+    if answer.outcome is not Outcome.INFEASIBLE:
+        return frozenset()
+    told = frozenset(rule for rule, size in answer.certificate.items() if size > 1e-7 and rule in names)
+    return told if told and _infeasible(mandate, moment, told) else names
+
+
+def _filtered(mandate: Mandate, moment: Moment, kept: frozenset[str]) -> frozenset[str]:
+    """Return `kept` without the rules that can be spared one after the other, those that never give way first, then the last to."""
+    order = sorted(mandate.rules, key=lambda rule: -(rule.priority or 6))
+    for name in (rule.name for rule in order):
         if name in kept and _infeasible(mandate, moment, kept - {name}):
             kept = kept - {name}
-    return tuple(name for name in names if name in kept)
+    return kept
 
 
-def _infeasible(mandate: Mandate, moment: Moment, rules: frozenset[str]) -> bool:
+def _answer(mandate: Mandate, moment: Moment, rules: Collection[str]) -> Answer:
+    return solve(state_problem(_with(mandate, rules), moment), feasibility_only=True)
+
+
+def _infeasible(mandate: Mandate, moment: Moment, rules: Collection[str]) -> bool:
     """Return whether the rules named, and they alone, leave no weights."""
-    without = frozenset(rule.name for rule in mandate.rules) - rules
-    return solve(state_problem(mandate, moment, without=without), feasibility_only=True).outcome is Outcome.INFEASIBLE
+    return _answer(mandate, moment, rules).outcome is Outcome.INFEASIBLE

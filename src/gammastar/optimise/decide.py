@@ -15,11 +15,13 @@ from gammastar.errors import StaleDataError, UsageError
 from gammastar.mandate.check import check_weights
 from gammastar.mandate.rules import Cash, lacking
 from gammastar.mandate.strategy import Generated
-from gammastar.optimise.conflict import contradicting_rules
+from gammastar.optimise.conflict import contradiction, further_contradiction
 from gammastar.optimise.discrete import best_answer
 from gammastar.optimise.problem import neutral_names, state_problem
 from gammastar.optimise.proposal import Forecast, Proposal, Relaxation, Status
+from gammastar.optimise.relax import choices, relaxed
 from gammastar.optimise.solver import Answer, Outcome
+from gammastar.optimise.words import conflict_advice, relaxed_advice
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -63,10 +65,13 @@ def propose(mandate: Mandate, moment: Moment, *, relax: bool = False) -> Proposa
         return _generated(mandate, _with_risk_if_possible(mandate, moment), mandate.strategy)
     moment = with_risk(mandate, moment)
     _refuse_unknown(mandate, moment)
-    answer = best_answer(state_problem(mandate, moment))
+    problem = state_problem(mandate, moment)
+    answer = best_answer(problem)
     if answer.outcome is Outcome.INFEASIBLE:
-        return _contradicted(mandate, moment, answer, relax=relax)
-    return _released(mandate, moment, answer)
+        found = _contradicted(mandate, moment, answer, relax=relax)
+        return found if found.problem is not None else replace(found, problem=problem)  # a relaxed proposal brings the problem it solved
+    found = _released(mandate, moment, answer)
+    return replace(found, problem=problem, objective=problem.value(found.targets) if found.solved else None)
 
 
 def _prepared(mandate: Mandate, moment: Moment) -> Moment:
@@ -99,17 +104,18 @@ def _refuse_unknown(mandate: Mandate, moment: Moment) -> None:
 _NEEDS = {"traded": "money traded (columns traded_value, or volume and price)", "price": "as-traded prices and splits (columns price and split)"}
 
 
-def _released(mandate: Mandate, moment: Moment, answer: Answer, relaxed: tuple[Relaxation, ...] = ()) -> Proposal:
-    """Return the proposal of an answer, if the independent check lets it pass."""
+def _released(mandate: Mandate, moment: Moment, answer: Answer, given: tuple[Relaxation, ...] = (), kept: Mandate | None = None) -> Proposal:
+    """Return the proposal of an answer, if the independent check against the mandate (as loosened: `kept`) lets it pass."""
     if answer.outcome is not Outcome.SOLVED:
         return _unsolved(mandate, moment, f"the solver stopped with {answer.message}; nothing was changed")
-    status = Status.RELAXED if relaxed else Status.OPTIMAL
+    status = Status.RELAXED if given else Status.OPTIMAL
     binding = {rule: price * PER_ONE_PERCENT_IN_BP for rule, price in answer.prices.items() if abs(price) > 1e-9}
     exceeded = {rule: excess for rule, excess in answer.exceeded.items() if excess > 1e-9}
-    advice = f"relaxed: {', '.join(given.rule for given in relaxed)}" if relaxed else ""
-    verdict = _Verdict(status, binding, (), advice, exceeded, relaxed, (), answer.gap)
-    proposal = _proposal(mandate, moment, _clean(answer.weights, mandate), verdict)
-    broken = [reading.rule for reading in proposal.readings if reading.breached]
+    advice = relaxed_advice(given) if given else ""
+    verdict = _Verdict(status, binding, (), advice, exceeded, given, (), answer.gap)
+    proposal = _proposal(mandate, moment, clean(answer.weights, cash=any(isinstance(rule, Cash) for rule in mandate.rules)), verdict)
+    readings = proposal.readings if kept is None else check_weights(kept, proposal.targets, moment)
+    broken = [reading.rule for reading in readings if reading.breached]
     if broken:
         return _unsolved(mandate, moment, f"the answer breaks {', '.join(broken)} by more than rounding in the independent check; it is not released")
     return proposal
@@ -124,11 +130,22 @@ def _held(moment: Moment) -> Float[ndarray, " n"]:
 
 
 def _contradicted(mandate: Mandate, moment: Moment, answer: Answer, *, relax: bool) -> Proposal:
-    """Return what is said of rules that contradict each other, or the proposal with some of them relaxed."""
-    rules = contradicting_rules(mandate, moment, answer)
-    if not relax:
-        return _proposal(mandate, moment, _held(moment), _Verdict(Status.CONFLICT, conflict=rules, advice=_conflict_advice(rules)))
-    raise NotImplementedError
+    """Return what is said of rules that contradict each other, or the proposal with some of them relaxed.
+
+    Readings of a relaxed proposal are against the mandate as it was signed; the check that releases it is against the mandate as loosened.
+    """
+    found = contradiction(mandate, moment)
+    if not found.rules:  # the convex rows can be kept: what cannot are discrete ones, and rounding proves nothing
+        return _unsolved(mandate, moment, f"no weights were found that keep the discrete rules too ({answer.message}); loosen one of those")
+    given = relaxed(mandate, moment) if relax else None
+    if given is not None:
+        problem = state_problem(given[0], moment)
+        proposal = _released(mandate, moment, best_answer(problem), given[1], given[0])
+        return replace(proposal, problem=problem, objective=problem.value(proposal.targets) if proposal.solved else None)
+    told = choices(mandate, moment, found.rules)
+    further = () if any(np.isfinite(choice.amount) for choice in told) else further_contradiction(mandate, moment, found)
+    advice = conflict_advice(mandate, found, told, further)
+    return _proposal(mandate, moment, _held(moment), _Verdict(Status.CONFLICT, conflict=found.rules, advice=advice, choices=told))
 
 
 def _with_risk_if_possible(mandate: Mandate, moment: Moment) -> Moment:
@@ -152,16 +169,10 @@ def _generated(mandate: Mandate, moment: Moment, strategy: Generated) -> Proposa
     return _proposal(mandate, moment, targets, _Verdict(Status.CONFLICT, conflict=broken, advice=advice))
 
 
-def _clean(weights: Float[ndarray, " n"], mandate: Mandate) -> Float[ndarray, " n"]:
-    """Return `weights` without the solver's last digits: nothing below 1e-12, and a sum of one (unless a rule lets cash be held)."""
+def clean(weights: Float[ndarray, " n"], *, cash: bool) -> Float[ndarray, " n"]:
+    """Return `weights` without the solver's last digits: nothing below 1e-12, and a sum of one unless `cash` may be held."""
     kept = np.where(weights < 1e-12, 0.0, weights)
-    return np.asarray(kept if any(isinstance(rule, Cash) for rule in mandate.rules) else kept / kept.sum())
-
-
-def _conflict_advice(rules: tuple[str, ...]) -> str:
-    if len(rules) == 1:
-        return f"no weights keep {rules[0]}, whatever the other rules say; loosen it"
-    return f"no weights keep {' and '.join(rules) or 'all rules'} together; loosen one of them"
+    return np.asarray(kept if cash else kept / kept.sum())
 
 
 def _proposal(mandate: Mandate, moment: Moment, targets: Float[ndarray, " n"], verdict: _Verdict) -> Proposal:

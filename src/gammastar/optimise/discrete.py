@@ -4,14 +4,133 @@ from __future__ import annotations
 
 __all__ = ["best_answer"]
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gammastar.optimise.solver import Answer, solve
+from gammastar.core.rows import RiskShares, WholeLots
+from gammastar.optimise.excess import ROUNDING, broken_discrete, hard_excess, worth
+from gammastar.optimise.issuers import choose_large
+from gammastar.optimise.lots import whole_lots
+from gammastar.optimise.pieces import find_pieces, restrict, settle_fixed
+from gammastar.optimise.rounding import OVERHEAD, Choice, Effort, dive, improved
+from gammastar.optimise.sequential import keep_shares, tangents
+from gammastar.optimise.solver import Answer, Outcome, solve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gammastar.optimise.problem import Problem
+
+BETS = (1.0, 0.3, 0.0)
+"""Parts of the growth term that guide the search, in turn, until names are found that keep every rule: the last only shuns risk."""
 
 
 def best_answer(problem: Problem) -> Answer:
-    """Return the best weights found that keep every row of `problem`, the discrete ones too."""
-    return solve(problem)
+    """Return the best weights found that keep every row of `problem`, the discrete ones too.
+
+    Without discrete rows this is `solve`. With some, the relaxation is solved first. Where it breaks a discrete row, a piece is chosen for each
+    name (`gammastar.optimise.pieces`) and the problem is solved again on them; issuers that may be large, shares of risk and whole lots follow.
+    What comes back keeps every row; it may not be the best that does, and `gap` says how much better the relaxation is. Prices are those of
+    the last convex problem solved, with names and issuers as chosen.
+
+    Args:
+        problem: as posed by `gammastar.optimise.problem.state_problem`.
+
+    Returns:
+        SOLVED with a gap; INFEASIBLE if the relaxation is; FAILED, with the discrete rules that could not be kept in the message, if no weights were found.
+    """
+    if not problem.discrete:
+        return solve(problem)
+    settled = settle_fixed(problem)
+    relaxed = solve(settled)
+    if relaxed.outcome is Outcome.INFEASIBLE and settled is not problem:
+        plain = solve(problem)
+        return plain if plain.outcome is Outcome.INFEASIBLE else _not_kept(problem)
+    if relaxed.outcome is not Outcome.SOLVED:
+        return relaxed
+    if not broken_discrete(settled, relaxed.weights):
+        return replace(relaxed, gap=0.0)
+    found = _search(settled, relaxed)
+    if found is None:
+        return _not_kept(problem)
+    return replace(found, gap=worth(settled, relaxed.weights) - worth(settled, found.weights))
+
+
+def _search(problem: Problem, relaxed: Answer) -> Answer | None:
+    """Return the first answer found that keeps every row, searching with ever smaller bets."""
+    names = len(problem.free) + OVERHEAD
+    for bet in BETS:
+        effort = Effort(12.0 * names + 2000.0)
+        for candidate in _attempts(problem, relaxed, bet, effort):
+            if candidate is not None and not broken_discrete(problem, candidate.weights) and hard_excess(problem, candidate.weights) <= ROUNDING:
+                return candidate
+    return None
+
+
+def _attempts(problem: Problem, relaxed: Answer, bet: float, effort: Effort) -> Iterator[Answer | None]:
+    """Yield answers that may keep every row."""
+    guide = problem if bet == 1.0 else _guide(problem, bet)
+    start = relaxed if bet == 1.0 else effort.solve(guide)
+    shares = any(isinstance(row, RiskShares) for row in problem.discrete)
+    start = keep_shares(guide, start) if start is not None and shares else start
+    if start is None:
+        return
+    steps = tangents(guide, start.weights)
+    large = choose_large(replace(guide, rows=(*guide.rows, *steps)), start, effort)
+    if large is None:
+        return
+    work = replace(problem, rows=(*problem.rows, *large))
+    choice = dive(replace(guide, rows=(*guide.rows, *large, *steps)), start, effort)
+    if choice is None:
+        return
+    effort.left = max(effort.left, 2000.0)
+    stepped = replace(work, rows=(*work.rows, *steps))
+    if bet != 1.0:
+        choice = _again(stepped, choice, effort) or choice
+    yield _finished(work, improved(stepped, choice, effort, patience=6))
+
+
+def _guide(problem: Problem, bet: float) -> Problem:
+    """Return the problem with part of the growth term, and all of the risk."""
+    variances = tuple(replace(v, factor=max(v.factor, 1.0), specific=max(v.specific, 1.0)) for v in problem.variances)
+    return replace(problem, growth=bet * problem.growth, variances=variances)
+
+
+def _again(problem: Problem, choice: Choice, effort: Effort) -> Choice | None:
+    """Return the same pieces with the best weights for `problem`."""
+    pieces = find_pieces(problem)
+    answer = effort.solve(restrict(problem, pieces, pieces.only(choice.piece)))
+    return None if answer is None else Choice(choice.piece, answer)
+
+
+def _finished(problem: Problem, choice: Choice) -> Answer | None:
+    """Return the answer with shares of risk and whole lots kept too."""
+    pieces, answer = find_pieces(problem), choice.answer
+    fixed = restrict(problem, pieces, pieces.only(choice.piece))
+    if fixed is None:
+        return None
+    if any(isinstance(row, RiskShares) for row in problem.discrete):
+        kept = keep_shares(fixed, answer)
+        if kept is None:
+            return None
+        answer = kept
+    lots = next((row for row in problem.discrete if isinstance(row, WholeLots)), None)
+    return answer if lots is None else whole_lots(fixed, answer, lots)
+
+
+def _not_kept(problem: Problem) -> Answer:
+    """Return the failure, with the names of the discrete rules that could not be kept."""
+    rules = tuple(dict.fromkeys(row.rule for row in problem.discrete))
+    told = [rule for rule in rules if len(rules) > 1 and _kept_without(problem, rule)]
+    told = told or list(rules)
+    return Answer(Outcome.FAILED, problem.fixed, message=f"no weights were found that keep {' or '.join(told)} beside the other rules")
+
+
+def _kept_without(problem: Problem, rule: str) -> bool:
+    """Return whether weights are found without the discrete rows of one rule."""
+    rest = replace(problem, discrete=tuple(row for row in problem.discrete if row.rule != rule))
+    settled = settle_fixed(rest)
+    relaxed = solve(settled)
+    if relaxed.outcome is not Outcome.SOLVED:
+        return False
+    return not broken_discrete(settled, relaxed.weights) or _search(settled, relaxed) is not None

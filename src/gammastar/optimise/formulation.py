@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from gammastar.core.rows import AbsoluteSum, Bounds, Budget, ConvexRow, LargestSum, LinearRows, RiskCone
-from gammastar.optimise.stack import STRUCTURE, Part, Stack, of_dense, of_identity, of_sparse
+from gammastar.optimise.stack import BUDGET, STRUCTURE, TRADES, Part, Stack, of_dense, of_identity, of_sparse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,10 +61,11 @@ class Formulation:
 
     def _slack(self, row: ConvexRow) -> int:
         """Return the column of the excess over a rule's limit, made when it is first asked for."""
-        key = row.rule if row.rule in self.problem.elastic else f"{row.rule} (soft {row.penalty:g})"
+        # a soft row of an elastic rule (a target beside a limit) keeps a slack of its own: only the limit is what gives way
+        key = row.rule if row.penalty is None else f"{row.rule} (soft {row.penalty:g})"
         if key not in self.slack:
             stack = self.stack
-            column = stack.variables(1, row.penalty if key != row.rule and row.penalty is not None else 0.0)
+            column = stack.variables(1, row.penalty or 0.0)
             stack.add(clarabel.NonnegativeConeT(1), [of_identity(column, -1.0)], np.zeros(1))
             if key in self.most:
                 stack.add(clarabel.NonnegativeConeT(1), [of_identity(column)], np.array([self.most[key]]))
@@ -87,7 +88,7 @@ def formulate(problem: Problem, most: Mapping[str, float]) -> Formulation:
         _add_variance(form, variance)
     if not any(isinstance(row, Budget) for row in problem.rows):
         total = np.array([1.0 - base.sum()])
-        form.stack.add(clarabel.ZeroConeT(1), [of_dense(form.active, np.ones((1, len(form.active))))], total)
+        form.stack.add(clarabel.ZeroConeT(1), [of_dense(form.active, np.ones((1, len(form.active))))], total, BUDGET)
     _add_hard_bounds(form)
     for row in problem.rows:
         _ADD[type(row)](form, row)
@@ -187,18 +188,19 @@ def _add_cone(form: Formulation, row: RiskCone) -> None:
     form.stack.add(clarabel.SecondOrderConeT(len(right)), parts, right, form.owner(row.rule), np.concatenate(([1.0], np.zeros(k + m + 1))))
 
 
-def _traded(form: Formulation, centre: Float[ndarray, " n"], side: str) -> Int[ndarray, " m"]:
+def _traded(form: Formulation, centre: Float[ndarray, " n"], side: str, rule: str = "") -> Int[ndarray, " m"]:
     """Return the columns of ``u >= abs(w - centre)`` (or of what is above, or below), made when they are first asked for."""
     key = (side, _address(centre))
     if key not in form.blocks:
         stack, d, m = form.stack, form.active, len(form.active)
         distance = (centre - form.base)[form.problem.free]
+        owner = TRADES if _address(centre) == _address(form.problem.held) else form.owner(rule)
         u = stack.variables(m)
         nonnegative = clarabel.NonnegativeConeT(m)
         if side in {"both", "up"}:
-            stack.add(nonnegative, [of_identity(d), of_identity(u, -1.0)], distance)
+            stack.add(nonnegative, [of_identity(d), of_identity(u, -1.0)], distance, owner)
         if side in {"both", "down"}:
-            stack.add(nonnegative, [of_identity(d, -1.0), of_identity(u, -1.0)], -distance)
+            stack.add(nonnegative, [of_identity(d, -1.0), of_identity(u, -1.0)], -distance, owner)
         if side != "both":
             stack.add(nonnegative, [of_identity(u, -1.0)], np.zeros(m))
         form.blocks[key] = u
@@ -208,7 +210,7 @@ def _traded(form: Formulation, centre: Float[ndarray, " n"], side: str) -> Int[n
 def _add_sum(form: Formulation, row: AbsoluteSum) -> None:
     """A sum of absolute distances, net of what the fixed names add."""
     side = "both" if row.up == row.down else "up" if row.up > 0.0 else "down"
-    u = _traded(form, row.centre, side)
+    u = _traded(form, row.centre, side, row.rule)
     away = np.delete(form.base - row.centre, form.problem.free)
     forced = float((row.up * np.maximum(away, 0.0) + row.down * np.maximum(-away, 0.0)).sum())
     parts = [of_dense(u, np.full((1, len(u)), max(row.up, row.down))), *form.loosening(row, 1.0, 0)]
@@ -222,7 +224,7 @@ def _add_largest(form: Formulation, row: LargestSum) -> None:
     sums, chosen = matrix @ form.base, sparse.csr_array(matrix[:, form.problem.free])
     m = len(sums)
     t, z = stack.variables(1), stack.variables(m)
-    stack.add(clarabel.NonnegativeConeT(m), [of_sparse(form.active, chosen), of_identity(np.repeat(t, m), -1.0), of_identity(z, -1.0)], -sums)
+    stack.add(clarabel.NonnegativeConeT(m), [of_sparse(form.active, chosen), of_identity(np.repeat(t, m), -1.0), of_identity(z, -1.0)], -sums, form.owner(row.rule))
     stack.add(clarabel.NonnegativeConeT(m), [of_identity(z, -1.0)], np.zeros(m))
     parts = [of_dense(z, np.ones((1, m))), of_identity(t, float(row.count)), *form.loosening(row, 1.0, 0)]
     stack.add(clarabel.NonnegativeConeT(1), parts, np.array([row.limit]), form.owner(row.rule), 1.0)

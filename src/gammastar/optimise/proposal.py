@@ -4,11 +4,14 @@ from __future__ import annotations
 
 __all__ = ["Forecast", "Proposal", "Relaxation", "Status"]
 
+import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from gammastar.core.risk_parts import RiskParts, risk_parts
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from gammastar.mandate.rules import Reading
     from gammastar.market.moment import Moment
+    from gammastar.optimise.problem import Problem
 
 
 class Status(StrEnum):
@@ -60,6 +64,8 @@ class Relaxation:
         where: the group, asset or exposure that needs it.
         growth: expected growth advantage a year of the best portfolio with this rule relaxed by this amount; None where there is none.
         priority: of the rule: 1 gives way first, 5 last, 0 never.
+        needed: the limit at `where` that would do.
+        floor: whether it is a lower limit.
     """
 
     rule: str
@@ -69,6 +75,8 @@ class Relaxation:
     where: str
     growth: float | None
     priority: int
+    needed: float = math.inf
+    floor: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +102,8 @@ class Proposal:
         exceeded: by how much each soft rule is exceeded, in its own units.
         relaxed: what was given up, where the status is RELAXED.
         choices: what would have to give for the conflict to end, each by itself, where the status is CONFLICT.
+        objective: expected growth advantage net of amortised cost and penalties, a year; None for a generated strategy or without an answer.
+        problem: that was solved, for `replay` and `why`; None for a generated strategy.
         gap: growth a year that discrete rules cost against the relaxation that a convex program can solve; None without discrete rules.
     """
 
@@ -116,6 +126,14 @@ class Proposal:
     relaxed: tuple[Relaxation, ...] = ()
     choices: tuple[Relaxation, ...] = ()
     gap: float | None = None
+    objective: float | None = None
+    problem: Problem | None = None
+
+    @property
+    def risk(self) -> RiskParts | None:
+        """Parts of the forecast tracking error by name, factor and group, which sum to it; None without a covariance."""
+        sigma = self.moment.covariance
+        return None if sigma is None else risk_parts(self.targets - self.moment.benchmark, sigma)
 
     @property
     def solved(self) -> bool:
@@ -149,7 +167,24 @@ class Proposal:
             "exceeded": self.exceeded,
             "relaxed": [asdict(given) for given in self.relaxed],
             "choices": [asdict(given) for given in self.choices],
+            "objective": self.objective,
+            "risk": self._risk_told(),
             "heuristic": self.heuristic,
             "gap": self.gap,
             "targets": {ids[i]: float(self.targets[i]) for i in held} if self.solved else None,
+        }
+
+    def _risk_told(self) -> dict[str, Any] | None:
+        """Return parts of the tracking error: of every name with an active weight, of sectors, of factors."""
+        parts = self.risk
+        if parts is None:
+            return None
+        labels, codes = self.moment.group("sector")
+        ids = self.moment.assets.ids
+        return {
+            "tracking_error": parts.risk,
+            "by_name": {ids[i]: float(parts.by_name[i]) for i in np.flatnonzero(parts.by_name)},
+            "by_sector": dict(zip(labels, parts.by_group(codes, len(labels)).tolist(), strict=True)),
+            "by_factor": parts.by_factor.tolist(),
+            "specific": parts.specific,
         }

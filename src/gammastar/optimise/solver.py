@@ -50,6 +50,7 @@ class Answer:
         exceeded: by how much each soft or elastic rule is exceeded, in its own units, when solved.
         iterations: of the solver.
         message: the solver's own word.
+        duals: of all rows, in the order of the formulation; d(objective) / d(right side).
         gap: of a rounded answer: growth a year below that of the relaxation; None where nothing was rounded.
     """
 
@@ -60,6 +61,7 @@ class Answer:
     exceeded: dict[str, float] = field(default_factory=dict)
     iterations: int = 0
     message: str = ""
+    duals: Float[ndarray, " rows"] | None = None
     gap: float | None = None
 
 
@@ -84,7 +86,8 @@ def solve(problem: Problem, *, feasibility_only: bool = False, least: Mapping[st
     if feasibility_only or least is not None:
         linear, quadratic = np.zeros(stack.width), np.zeros(stack.width)
         for rule, weight in (least or {}).items():
-            linear[formulation.slack[rule]] = weight
+            if rule in formulation.slack:  # a rule without a convex row at this moment is never exceeded
+                linear[formulation.slack[rule]] = weight
     return _run(problem, formulation, quadratic, linear)
 
 
@@ -123,7 +126,7 @@ def _run(problem: Problem, formulation: Formulation, quadratic: Float[ndarray, "
             duals = np.array(solution.z) * (OBJECTIVE_UNIT / WEIGHT_UNIT)
             prices = stack.prices(duals, problem.rules) if len(problem.free) else {}  # with nothing to choose, duals are arbitrary
             exceeded = {rule: max(float(x[column]), 0.0) for rule, column in formulation.slack.items()}
-            return Answer(Outcome.SOLVED, weights, prices, {}, exceeded, iterations, status)
+            return Answer(Outcome.SOLVED, weights, prices, {}, exceeded, iterations, status, duals)
         if status == "PrimalInfeasible":
             certificate = stack.shares(np.array(solution.z), problem.rules)
             return Answer(Outcome.INFEASIBLE, problem.fixed, {}, certificate, {}, iterations, status)

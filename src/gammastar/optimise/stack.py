@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["STRUCTURE", "Part", "Stack", "of_dense", "of_identity", "of_sparse"]
+__all__ = ["BUDGET", "STRUCTURE", "TRADES", "Part", "Stack", "of_dense", "of_identity", "of_sparse"]
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from numpy import ndarray
 
-STRUCTURE = -1
-"""Owner of the rows that belong to no rule: long-only, fully invested, definitions."""
+STRUCTURE, TRADES, BUDGET = -1, -2, -3
+"""Owners of the rows that belong to no rule: long-only and definitions; traded amounts; fully invested."""
+_OWNERS = 3
 
 Part = tuple[Any, Any, Any]
 """Row numbers (within the block), columns and values of some entries."""
@@ -96,8 +97,14 @@ class Stack:
     def prices(self, duals: Float[ndarray, " rows"], rules: tuple[str, ...]) -> dict[str, float]:
         """Return d(objective) / d(limit) of each rule."""
         owners, slopes = np.concatenate(self.owners), np.concatenate(self.slopes)
-        earned = np.bincount(owners + 1, weights=duals * slopes, minlength=len(rules) + 1)[1:]
+        earned = np.bincount(owners + _OWNERS, weights=duals * slopes, minlength=len(rules) + _OWNERS)[_OWNERS:]
         return dict(zip(rules, earned.tolist(), strict=True))
+
+    def pressures(self, duals: Float[ndarray, " rows"], columns: Int[ndarray, " m"], count: int) -> Float[ndarray, "owners m"]:
+        """Return ``A' z`` at some columns by owner: the rules first, shape (count,), then fully invested, trades, structure."""
+        owners = np.concatenate(self.owners)
+        weighed = sparse.csr_array(self.matrix()[:, columns].multiply(duals[:, None]))
+        return np.array([weighed[owners == k].sum(axis=0) for k in (*range(count), BUDGET, TRADES, STRUCTURE)])
 
     def shares(self, certificate: Float[ndarray, " rows"], rules: tuple[str, ...]) -> dict[str, float]:
         """Return the largest absolute entry of each rule, relative to the largest of all."""

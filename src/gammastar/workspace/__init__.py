@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 __all__ = [
+    "Decision",
     "check_file",
     "compare_runs",
     "data_status",
     "decompose_market",
     "describe_capital",
+    "draw_frontier",
+    "explain_target",
     "ingest",
     "init_workspace",
     "propose_targets",
+    "replay_file",
     "report_run",
     "run_mandate",
     "simulate_market",
     "validate_mandate",
     "verify_run",
+    "write_figure",
     "write_orders",
+    "write_proposal",
     "write_targets",
 ]
 
 from gammastar.workspace.data import data_status, ingest, simulate_market
-from gammastar.workspace.decide import check_file, propose_targets, validate_mandate, write_orders, write_targets
+from gammastar.workspace.decide import (
+    Decision,
+    check_file,
+    draw_frontier,
+    explain_target,
+    propose_targets,
+    replay_file,
+    validate_mandate,
+    write_figure,
+    write_orders,
+    write_proposal,
+    write_targets,
+)
 from gammastar.workspace.desk import init_workspace
 from gammastar.workspace.runs import compare_runs, report_run, run_mandate, verify_run
 from gammastar.workspace.theory import decompose_market, describe_capital

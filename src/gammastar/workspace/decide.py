@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-__all__ = ["check_file", "propose_targets", "validate_mandate", "write_orders", "write_targets"]
+__all__ = [
+    "Decision",
+    "check_file",
+    "draw_frontier",
+    "explain_target",
+    "propose_targets",
+    "replay_file",
+    "validate_mandate",
+    "write_figure",
+    "write_orders",
+    "write_proposal",
+    "write_targets",
+]
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gammastar.errors import UsageError
 from gammastar.workspace.opening import moment_on, open_panel, refuse_unknown_assets
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import plotly.graph_objects as go
+
     from gammastar.mandate import Mandate, Reading
-    from gammastar.optimise import Proposal
+    from gammastar.market.moment import Moment
+    from gammastar.optimise import Frontier, Proposal, Replay, WeightExplanation
 
 
 def validate_mandate(path: Path) -> Mandate:
@@ -22,26 +39,81 @@ def validate_mandate(path: Path) -> Mandate:
     return Mandate.load(path)
 
 
-def propose_targets(
-    mandate: Path, data: Path, on: str, *, holdings: Path | None = None, frequency: str | None = None
-) -> Proposal:
-    """Return target weights for a mandate at the close of `on`.
+@dataclass(frozen=True)
+class Decision:
+    """What one decision is made from: a mandate, a store, a date, holdings.
 
-    Raises:
-        StaleDataError: the data does not reach that date.
-        WeightsError: the holdings file is wrong.
+    Args:
+        mandate: file.
+        data: store.
+        on: session, YYYY-MM-DD: what was known at its close.
+        holdings: CSV with asset_id,weight; None for the benchmark.
+        frequency: daily or monthly; None for daily where there are daily returns.
     """
-    from gammastar.mandate import Mandate
+
+    mandate: Path
+    data: Path
+    on: str
+    holdings: Path | None = None
+    frequency: str | None = None
+
+    def open(self) -> tuple[Mandate, Moment]:
+        """Return the mandate and the moment.
+
+        Raises:
+            StaleDataError: the data does not reach that date.
+            WeightsError: the holdings file is wrong.
+        """
+        from gammastar.mandate import Mandate
+
+        signed = Mandate.load(self.mandate)
+        moment = moment_on(open_panel(self.data, self.frequency), self.on)
+        refuse_unknown_assets(signed, moment, self.mandate)
+        if self.holdings is not None:
+            from gammastar.trade import read_weights
+
+            moment = moment.with_holdings(read_weights(self.holdings, moment.assets))
+        return signed, moment
+
+
+def propose_targets(decision: Decision, *, relax: bool = False) -> Proposal:
+    """Return target weights; with `relax`, rules that contradict each other give way by priority."""
     from gammastar.optimise import propose
 
-    signed = Mandate.load(mandate)
-    moment = moment_on(open_panel(data, frequency), on)
-    refuse_unknown_assets(signed, moment, mandate)
-    if holdings is not None:
-        from gammastar.trade import read_weights
+    return propose(*decision.open(), relax=relax)
 
-        moment = moment.with_holdings(read_weights(holdings, moment.assets))
-    return propose(signed, moment)
+
+def draw_frontier(decision: Decision, rule: str, limits: tuple[float, float], points: int) -> Frontier:
+    """Return the best expected growth against the limit of one rule, at so many points between two limits."""
+    import numpy as np
+
+    from gammastar.optimise import frontier
+
+    low, high = limits
+    if points < 2 or not low < high:
+        raise UsageError("--from, --to, --points", "a frontier needs two limits or more", got=f"{low:g} to {high:g} in {points} points", advice="give a lower and a higher limit")
+    return frontier(*decision.open(), rule, np.linspace(low, high, points).tolist())
+
+
+def explain_target(decision: Decision, asset: str) -> WeightExplanation:
+    """Return why the target weight of one asset is what it is."""
+    from gammastar.optimise import explain_weight
+
+    return explain_weight(*decision.open(), asset)
+
+
+def write_proposal(proposal: Proposal, out: Path) -> None:
+    """Write the whole problem of a proposal and its answer to one file, which `replay_file` solves again."""
+    from gammastar.optimise import proposal_text
+
+    _write(out, proposal_text(proposal))
+
+
+def replay_file(path: Path) -> Replay:
+    """Return whether the problem of a proposal file is solved again to the same bytes."""
+    from gammastar.optimise import replay_proposal
+
+    return replay_proposal(path)
 
 
 def write_orders(proposal: Proposal, mandate: Path, out: Path) -> None:
@@ -58,6 +130,11 @@ def write_targets(proposal: Proposal, out: Path) -> None:
     from gammastar.trade import weights_csv
 
     _write(out, weights_csv(proposal.targets, proposal.moment.assets))
+
+
+def write_figure(figure: go.Figure, out: Path) -> None:
+    """Write a figure to an HTML page that needs no network."""
+    _write(out, figure.to_html(include_plotlyjs=True, div_id="figure"))
 
 
 def _write(path: Path, text: str) -> None:

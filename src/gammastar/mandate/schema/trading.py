@@ -1,0 +1,79 @@
+"""`[risk]`, `[second_risk]`, `[clocks]`, `[trading]`, `[data]`."""
+
+from __future__ import annotations
+
+__all__ = ["ClocksEntry", "DataEntry", "RiskEntry", "TradingEntry"]
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gammastar.mandate.explain import refusal
+from gammastar.mandate.schema.fields import BasisPoints, Count, Fraction, Model, Money, Sessions, Ticks
+from gammastar.mandate.strategy import Clocks, DataPolicy, TradingPolicy
+from gammastar.market.calendar import Clock
+from gammastar.risk.statistical import StatisticalFactors
+
+
+class RiskEntry(Model):
+    """`[risk]`: the statistical factor model. Half-lives and windows are in sessions."""
+
+    kind: Literal["statistical_factors"] = "statistical_factors"
+    factors: Annotated[int, Field(ge=1, le=60, description="a whole number from 1 to 60")] = 20
+    volatility_half_life: Sessions = 42.0
+    correlation_half_life: Sessions = 252.0
+    window: Count = 756
+    correlation_shrinkage: Fraction = 0.0
+    volatility_shrinkage: Fraction = 0.0
+
+    def build(self, data: DataEntry) -> StatisticalFactors:
+        """Return the estimator, for histories that are long enough by `data`."""
+        return StatisticalFactors(**self.model_dump(exclude={"kind"}), minimum=data.minimum_observations, recent=data.observation_window)
+
+
+class ClocksEntry(Model):
+    """`[clocks]`: when to decide and when to trade."""
+
+    reoptimise: Ticks = Clock.MONTHLY
+    rebalance: Ticks = Clock.WEEKLY
+    lag: Annotated[int, Field(ge=0, le=20, description="a whole number of sessions from 0 to 20")] = 1
+
+    def build(self) -> Clocks:
+        """Return the clocks."""
+        return Clocks(self.reoptimise, self.rebalance, self.lag)
+
+
+class TradingEntry(Model):
+    """`[trading]`: costs and the no-trade band in basis points, whole shares, money at the start."""
+
+    cost_bp: BasisPoints = 0.0
+    band_bp: BasisPoints = 0.0
+    whole_shares: bool = False
+    capital: Money = 100_000_000.0
+
+    def build(self) -> TradingPolicy:
+        """Return the way of trading."""
+        return TradingPolicy(self.cost_bp / 1e4, self.band_bp / 1e4, self.whole_shares, self.capital)
+
+
+class DataEntry(Model):
+    """`[data]`: the shortest history that may be bet on."""
+
+    minimum_observations: Count = 126
+    observation_window: Count = 252
+
+    @model_validator(mode="after")
+    def _fits(self) -> DataEntry:
+        if self.minimum_observations > self.observation_window:
+            raise refusal(
+                "more returns are asked for than sessions are looked at: no name could ever be bet on",
+                key="minimum_observations",
+                got=self.minimum_observations,
+                allowed=f"at most observation_window, {self.observation_window}",
+                advice="lower it",
+            )
+        return self
+
+    def build(self) -> DataPolicy:
+        """Return the policy."""
+        return DataPolicy(self.minimum_observations, self.observation_window)

@@ -1,0 +1,254 @@
+"""The search for one piece a name: decide what costs least, solve again, take back what cannot be; then try to improve."""
+
+from __future__ import annotations
+
+__all__ = ["Choice", "Effort", "dive", "improved"]
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gammastar.core.rows import CountLimit
+from gammastar.mandate.rules.discrete import HELD
+from gammastar.optimise.excess import worth
+from gammastar.optimise.pieces import MORE, STAY, ZERO, Pieces, find_pieces, restrict
+from gammastar.optimise.pressure import piece_gains
+from gammastar.optimise.solver import Answer, Outcome, solve
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Int
+    from numpy import ndarray
+
+    from gammastar.optimise.problem import Problem
+
+SHARE = 0.6
+"""Part of what is undecided that is decided in one round."""
+OVERHEAD = 50
+"""What a solve takes beside its names, in names."""
+
+
+@dataclass
+class Effort:
+    """Work that may still be done, in names solved for: counted, not timed, so that answers do not depend on the machine."""
+
+    left: float
+
+    def solve(self, problem: Problem | None) -> Answer | None:
+        """Return the answer of a problem that has one, within its bounds to the last digit, else None."""
+        if problem is None:
+            return None
+        self.left -= len(problem.free) + OVERHEAD
+        answer = solve(problem)
+        if answer.outcome is not Outcome.SOLVED:
+            return None
+        weights = answer.weights.copy()
+        weights[problem.free] = np.clip(weights[problem.free], problem.lower, problem.upper)
+        return replace(answer, weights=weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A piece for each free name, and the best weights on them.
+
+    Args:
+        piece: shape (m,).
+        answer: of the problem on these pieces.
+    """
+
+    piece: Int[ndarray, " m"]
+    answer: Answer
+
+
+@dataclass(frozen=True, eq=False)
+class _Decisions:
+    """Names and the pieces they are to take, the cheapest first."""
+
+    names: Int[ndarray, " d"]
+    pieces: Int[ndarray, " d"]
+
+    def first(self, count: int) -> _Decisions:
+        return _Decisions(self.names[:count], self.pieces[:count])
+
+
+@dataclass(eq=False)
+class _Search:
+    """A dive under way.
+
+    Args:
+        problem: to be solved on the pieces.
+        pieces: of its names.
+        effort: left.
+        open_: the pieces still possible, shape (m, 4).
+        thawed: whether names at rest (at zero, at what is held) stay open until all is decided.
+    """
+
+    problem: Problem
+    pieces: Pieces
+    effort: Effort
+    open_: Bool[ndarray, "m 4"]
+    thawed: bool = False
+    counts: tuple[CountLimit, ...] = ()
+    outside: int = 0
+    resting: Bool[ndarray, " m"] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+
+    def decisions(self, answer: Answer) -> _Decisions:
+        """Return what to decide next; nothing if every name is in a piece and their number is right."""
+        w = answer.weights[self.problem.free]
+        piece, distance = self.pieces.nearest(w, self.open_)
+        gains = np.where(self.open_, piece_gains(self.problem, answer, self.pieces), -np.inf)
+        self.resting = (distance == 0.0) & ((piece == ZERO) | (piece == STAY))
+        held = piece != ZERO
+        names, chosen, costs = [np.zeros(0, dtype=np.intp)], [np.zeros(0, dtype=np.intp)], [np.zeros(0)]
+
+        def decide(candidates: ndarray, to: ndarray, count: int) -> None:
+            cost = -gains[candidates, to]
+            order = np.argsort(cost, kind="stable")[:count]
+            names.append(candidates[order])
+            chosen.append(to[order])
+            costs.append(cost[order])
+
+        dropped = np.zeros(len(w), dtype=bool)
+        surplus = max((int(held.sum()) + self.outside - c.maximum for c in self.counts if c.maximum is not None), default=0)
+        if surplus > 0:
+            candidates = np.flatnonzero(held & self.open_[:, ZERO])
+            decide(candidates, np.full(len(candidates), ZERO), math.ceil(SHARE * surplus))
+            dropped[names[-1]] = True
+        between = np.flatnonzero((distance > 0.0) & ~dropped)
+        if len(between):
+            decide(between, gains[between].argmax(axis=1), math.ceil(SHARE * len(between)))
+        short = max((c.minimum - int(held.sum()) - self.outside for c in self.counts if c.minimum is not None), default=0)
+        if short > 0 and not len(between):
+            candidates = np.flatnonzero(~held & self.open_[:, MORE])
+            decide(candidates, np.full(len(candidates), MORE), short)
+        order = np.argsort(np.concatenate(costs), kind="stable")
+        return _Decisions(np.concatenate(names)[order], np.concatenate(chosen)[order])
+
+    def with_decided(self, decisions: _Decisions) -> Bool[ndarray, "m 4"]:
+        """Return the open pieces once `decisions` are made; names at rest stay there unless `thawed`."""
+        after = self.open_.copy()
+        if not self.thawed:
+            rest = self.resting.copy()
+            rest[decisions.names] = False
+            after[rest, MORE] = after[rest, 2] = False
+        after[decisions.names] = False
+        after[decisions.names, decisions.pieces] = True
+        return after
+
+
+def dive(problem: Problem, start: Answer, effort: Effort) -> Choice | None:
+    """Return pieces that keep the counts, and the best weights on them; None if none were found within the effort.
+
+    Each round decides the part of what is undecided that costs least by the slopes of the objective, and solves again on what is left open.
+    Where that leaves no weights, names at rest are opened again, then the costlier half of the decisions is taken back, down to a single one,
+    which is then ruled out.
+
+    Args:
+        problem: whose discrete rows on single names and counts are to be kept.
+        start: the answer on the hull of all pieces, or of the relaxation.
+        effort: what may be spent.
+    """
+    pieces = find_pieces(problem)
+    counts = tuple(row for row in problem.discrete if isinstance(row, CountLimit))
+    search = _Search(problem, pieces, effort, pieces.valid.copy(), counts=counts, outside=int((problem.fixed > HELD).sum()))
+    answer: Answer | None = start
+    while answer is not None and effort.left > 0.0:
+        if not search.open_.any(axis=1).all():
+            return None
+        decisions = search.decisions(answer)
+        if not len(decisions.names):
+            piece = pieces.nearest(answer.weights[problem.free], search.open_)[0]
+            final = effort.solve(restrict(problem, pieces, pieces.only(piece)))
+            if final is not None or search.thawed:
+                return None if final is None else Choice(piece, final)
+            search.thawed, search.open_ = True, pieces.valid.copy()
+            continue
+        answer = _advance(search, answer, decisions)
+    return None
+
+
+def _advance(search: _Search, answer: Answer, decisions: _Decisions) -> Answer | None:
+    """Make as many of the decisions as leave weights; return the answer then, the old one with a piece ruled out if not even one does."""
+    while len(decisions.names) and search.effort.left > 0.0:
+        after = search.with_decided(decisions)
+        found = search.effort.solve(restrict(search.problem, search.pieces, after))
+        if found is not None:
+            search.open_ = after
+            return found
+        if not search.thawed:
+            search.thawed = True
+            search.open_[search.resting] = search.pieces.valid[search.resting]
+        elif len(decisions.names) > 1:
+            decisions = decisions.first(len(decisions.names) // 2)
+        else:
+            search.open_[decisions.names[0], decisions.pieces[0]] = False
+            return answer
+    return None
+
+
+def improved(problem: Problem, choice: Choice, effort: Effort, patience: int) -> Choice:
+    """Return a choice that is at least as good: moves of names to other pieces are tried, the most promising first, in blocks and one by one.
+
+    Args:
+        problem: as for `dive`.
+        choice: that keeps its discrete rows.
+        effort: what may be spent.
+        patience: how many tries in a row may fail.
+    """
+    pieces, best, failed = find_pieces(problem), worth(problem, choice.answer.weights), 0
+    tried: set[bytes] = {choice.piece.tobytes()}
+    while failed < patience and effort.left > 0.0:
+        candidate = next((p for p in _neighbours(problem, choice, pieces) if p.tobytes() not in tried), None)
+        if candidate is None:
+            break
+        tried.add(candidate.tobytes())
+        answer = effort.solve(restrict(problem, pieces, pieces.only(candidate)))
+        failed += 1
+        if answer is not None and worth(problem, answer.weights) > best + 1e-9:
+            choice, best, failed = Choice(candidate, answer), worth(problem, answer.weights), 0
+    return choice
+
+
+def _neighbours(problem: Problem, choice: Choice, pieces: Pieces) -> list[Int[ndarray, " m"]]:
+    """Return choices near `choice` that keep the counts, the most promising first: blocks of moves, then single moves and swaps."""
+    here = choice.piece
+    rows = np.arange(len(here))
+    gains = piece_gains(problem, choice.answer, pieces)
+    gains[rows, here] = -np.inf
+    low, high = _room(problem, int((here != ZERO).sum()))
+    same = gains.copy()
+    same[here != ZERO, ZERO] = -np.inf
+    same[here == ZERO] = -np.inf
+    moves = [(gain, ((int(i), int(same[i].argmax())),)) for i, gain in enumerate(same.max(axis=1)) if np.isfinite(gain)]
+    out = [(float(gains[i, ZERO]), (int(i), ZERO)) for i in np.flatnonzero((here != ZERO) & np.isfinite(gains[:, ZERO]))]
+    into = [(float(gains[i].max()), (int(i), int(gains[i].argmax()))) for i in np.flatnonzero((here == ZERO) & np.isfinite(gains.max(axis=1)))]
+    out, into = sorted(out, reverse=True), sorted(into, reverse=True)
+    moves += [(gain, (move,)) for gain, move in out] if low > 0 else []
+    moves += [(gain, (move,)) for gain, move in into] if high > 0 else []
+    if low == 0 or high == 0:
+        moves += [(a + b, (one, two)) for a, one in out[:12] for b, two in into[:12]]
+    moves.sort(key=lambda move: -move[0])
+    promising = [move for gain, parts in moves if gain > 0.0 and len(parts) == 1 for move in parts]
+    blocks = [promising[: math.ceil(len(promising) / 2**k)] for k in range(3)] if len(promising) > 2 else []
+    return [_moved(here, block) for block in blocks if _fits(here, block, low, high)] + [_moved(here, list(parts)) for _, parts in moves[:200]]
+
+
+def _room(problem: Problem, held: int) -> tuple[float, float]:
+    """Return by how many the names held may fall and rise."""
+    held += int((problem.fixed > HELD).sum())
+    counts = [row for row in problem.discrete if isinstance(row, CountLimit)]
+    low = min((held - row.minimum for row in counts if row.minimum is not None), default=math.inf)
+    return low, min((row.maximum - held for row in counts if row.maximum is not None), default=math.inf)
+
+
+def _fits(here: Int[ndarray, " m"], moves: list[tuple[int, int]], low: float, high: float) -> bool:
+    more = sum(int(to != ZERO) - int(here[i] != ZERO) for i, to in moves)
+    return -low <= more <= high
+
+
+def _moved(here: Int[ndarray, " m"], moves: list[tuple[int, int]]) -> Int[ndarray, " m"]:
+    after = here.copy()
+    for i, to in moves:
+        after[i] = to
+    return after
