@@ -153,7 +153,7 @@ def test_another_value_gives_another_fingerprint(column: str, make: Any, tmp_pat
     other = rich(make())
     table = other.returns if column == "volume" else other.members
     used = sorted(set(table[column].dropna()))  # no new label, which would be seen as such
-    table.loc[12, column] = used[table.loc[12, column] == used[0]] if column != "issuer" else "Twin"
+    table.loc[12, column] = "Twin" if column == "issuer" else used[int(table.loc[12, column] == used[0])]
     prints = [ingest(draft.write(tmp_path / name, "parquet"), tmp_path / f"{name}-store").fingerprint for name, draft in (("a", rich(make())), ("b", other))]
     assert prints[0] != prints[1]
 
@@ -181,6 +181,8 @@ def test_money_and_groups_of_any_session_come_back(seed: int, make: Any, tmp_pat
     gone = plain.members["asset_id"].isin([7, 21]) & (plain.members["date"] > "2018-12-01")
     plain.members = plain.members[~gone].copy()
     plain.members["weight"] /= plain.members.groupby("date")["weight"].transform("sum")
+    silent = (plain.returns["asset_id"] == 14) & plain.returns["date"].between("2018-12-05", "2019-02-10")
+    plain.returns = plain.returns[~silent]  # long enough to count as sold at its last price, which a row in between would change
     panel = stored(plain, tmp_path / "first")
     rng = np.random.default_rng(seed)
     codes = np.where(rng.random(panel.returns.shape) < 0.1, rng.integers(0, 3, panel.returns.shape), 1)

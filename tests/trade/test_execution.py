@@ -38,7 +38,7 @@ def test_a_trade_reaches_its_weights_conserves_value_and_charges_exactly_its_cos
     money = after.values(prices)
     paid = float(fills.cost.sum())
     assert money.sum() + paid == pytest.approx(before, rel=1e-14)
-    np.testing.assert_array_equal(fills.cost, cost * np.abs(fills.quantity * fills.price))
+    np.testing.assert_allclose(fills.cost, cost * np.abs(fills.quantity * fills.price), rtol=1e-15)
     assert paid == pytest.approx(cost * np.abs(money - positions.values(prices))[:-1].sum(), rel=1e-9, abs=1e-6)
     np.testing.assert_allclose(money / money.sum(), target, atol=1e-12)
     charges = np.append(np.full(n, cost), 0.0)
@@ -84,7 +84,7 @@ def test_whole_shares_are_whole_and_cash_is_never_owed(seed: int, n: int, cost: 
     assert (after.quantity >= 0.0).all()
     assert after.cash >= 0.0
     assert after.values(prices).sum() + fills.cost.sum() == pytest.approx(value, rel=1e-13)
-    np.testing.assert_array_equal(fills.cost, cost * np.abs(fills.quantity * fills.price))
+    np.testing.assert_allclose(fills.cost, cost * np.abs(fills.quantity * fills.price), rtol=1e-15)
     # every name within one share of what fractions would hold, unless it was cut to stay out of debt
     ideal = apply_event(positions, execute(NOW, positions, prices, target, cost=cost, whole=False)).quantity
     assert (after.quantity <= ideal + 1e-6).all()

@@ -32,6 +32,7 @@ def propose(
     on: On,
     holdings: Holdings = None,
     relax: Annotated[bool, typer.Option("--relax", help="Where rules contradict each other, let them give way by priority.")] = False,
+    flow: Annotated[float, typer.Option("--flow", metavar="MONEY", help="Paid in (positive) or out before the trade; the value before it is trading.capital.")] = 0.0,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The whole problem and its answer, JSON: `gammastar replay` solves it again.")] = None,
     orders: Annotated[Path | None, typer.Option(metavar="FILE", help="Order list to write, CSV.")] = None,
     targets: Annotated[Path | None, typer.Option(metavar="FILE", help="Target weights to write, CSV: `gammastar check` reads it.")] = None,
@@ -39,7 +40,7 @@ def propose(
     as_json: AsJson = False,
 ) -> None:
     """Find target weights at the close of one session. Exit code 4 where the rules contradict each other."""
-    found = workspace.propose_targets(workspace.Decision(mandate, data, on, holdings, frequency), relax=relax)
+    found = workspace.propose_targets(workspace.Decision(mandate, data, on, holdings, frequency, flow), relax=relax)
     files = _write(found, mandate, out, orders, targets)
     words.say(found.to_dict() if as_json else words.proposal(found, assumed=holdings is None, files=files))
     if found.status.value == "RELAXED":

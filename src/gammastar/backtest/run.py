@@ -143,7 +143,7 @@ def _facts(ran: measure.Ran) -> dict[str, str]:
         "data fingerprint": panel.fingerprint,
         "data": f"{panel.source}, {panel.frequency.name.lower()} sessions of {panel.calendar.name}",
         "clocks": f"re-optimise {clocks.reoptimise}, rebalance {clocks.rebalance}, decided at one close and traded {clocks.lag} session(s) later",
-        "costs": f"{mandate.trading.cost * 1e4:g} bp of traded value, band {mandate.trading.band * 1e4:g} bp",
+        "costs": f"{mandate.trading.cost * 1e4:g} bp of traded value{_further(mandate)}, band {mandate.trading.band * 1e4:g} bp",
         "software": f"gammastar {__version__}",
     }
 
@@ -162,3 +162,13 @@ def _baselines(mandate: Mandate, panel: Panel, first: int, last: int) -> dict[st
             sessions.append(session)
         found[name] = measure.Ran(engine, first, tuple(sessions), ()).portfolio_returns
     return found
+
+
+def _further(mandate: Mandate) -> str:
+    """Return in words what is charged beyond the proportional rate."""
+    costs = mandate.trading.costs
+    told = [] if costs.sell is None else [f"{costs.sell * 1e4:g} bp of sales"]
+    told += ["steps by volume"] if costs.steps else []
+    told += ["single names apart"] if costs.assets else []
+    told += [] if costs.impact is None else [f"impact of power {costs.impact.exponent:g}"]
+    return "".join(f", {item}" for item in told)

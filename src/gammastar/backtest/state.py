@@ -42,6 +42,7 @@ class RunState:
         members: of the benchmark at that decision, shape (n,).
         covariance: in force, or None where the strategy needs none and there was no history for one.
         pending: trades not yet made, the earliest first.
+        turned: trades of the last twelve months, position and two-way traded weight.
         formed: position of the close at which a generated strategy last formed its portfolio.
     """
 
@@ -53,3 +54,4 @@ class RunState:
     covariance: FactoredCovariance | None
     pending: tuple[Pending, ...] = ()
     formed: int = 0
+    turned: tuple[tuple[int, float], ...] = ()

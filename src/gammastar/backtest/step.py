@@ -178,12 +178,15 @@ class Engine:
                 target = without_names(weights, order.left)
             else:
                 gone = order.left | (order.targets == 0.0)  # what is to go, goes: a band would keep a little of it for ever
-                target = within_band(weights, np.append(order.targets, 0.0), self.mandate.trading.band, left=gone)
-            policy = self.mandate.trading
-            fill = execute(self.panel.sessions[t], state.positions, self.prices[t], target, cost=policy.cost, whole=policy.whole_shares)
+                cash = 1.0 - float(order.targets.sum())
+                target = within_band(weights, np.append(order.targets, cash if cash > 1e-9 else 0.0), self.mandate.trading.band, left=gone)
+            policy, value = self.mandate.trading, float(money.sum())
+            cost = policy.cost_at(self.panel.moment(t).with_holdings(weights[:-1], value))
+            fill = execute(self.panel.sessions[t], state.positions, self.prices[t], target, cost=cost, whole=policy.whole_shares)
             if len(fill.columns):
                 fills.append(fill)
-                state = replace(state, positions=apply_event(state.positions, fill))
+                turned = (t, float(np.abs(fill.quantity * fill.price).sum()) / value)
+                state = replace(state, positions=apply_event(state.positions, fill), turned=(*self._of_this_year(state, t), turned))
         return state
 
     def _decide(self, state: RunState, t: int, *, first: bool) -> tuple[RunState, Proposal | None]:
@@ -202,9 +205,17 @@ class Engine:
         return state, decision
 
     def _moment(self, state: RunState, t: int) -> Moment:
-        """Return all that is known at the close of t, the holdings included."""
+        """Return all that is known at the close of t, the holdings and the year's turnover included."""
         money = state.positions.values(self.prices[t])
-        return self.panel.moment(t).with_holdings(money[:-1] / float(money.sum()))
+        value = float(money.sum())
+        moment = self.panel.moment(t).with_holdings(money[:-1] / value, value)
+        return replace(moment, traded_this_year=sum(weight for _, weight in self._of_this_year(state, t)))
+
+    def _of_this_year(self, state: RunState, t: int) -> tuple[tuple[int, float], ...]:
+        """Return the trades of the twelve months that end at t: position and two-way traded weight."""
+        after = self.panel.sessions[t].astype("datetime64[M]") - np.timedelta64(12, "M")
+        day = self.panel.sessions[t] - self.panel.sessions[t].astype("datetime64[M]")
+        return tuple((at, weight) for at, weight in state.turned if self.panel.sessions[at] > after + day)
 
     def _reoptimise(self, state: RunState, moment: Moment, *, first: bool) -> tuple[RunState, Proposal]:
         """Return the state with new targets; where the rules contradict each other or the solver fails, the old ones stay in force."""

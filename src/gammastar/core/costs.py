@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
     from numpy import ndarray
 
 
@@ -54,8 +54,24 @@ class TradeCost:
     @property
     def free(self) -> bool:
         """Whether no trade costs anything."""
+        return self.linear and not self.buy.any() and not self.sell.any()
+
+    @property
+    def linear(self) -> bool:
+        """Whether costs are proportional to the traded value."""
         no_steps = all(not extra.any() for _, extra in self.steps)
-        return not self.buy.any() and not self.sell.any() and no_steps and (self.impact is None or not self.impact.any())
+        return no_steps and (self.impact is None or not self.impact.any())
+
+    def take(self, columns: Int[ndarray, " m"]) -> TradeCost:
+        """Return the costs of the assets at `columns`."""
+        steps = tuple((start[columns], extra[columns]) for start, extra in self.steps)
+        return TradeCost(self.buy[columns], self.sell[columns], steps, None if self.impact is None else self.impact[columns], self.exponent)
+
+    def with_cash(self) -> TradeCost:
+        """Return the costs with cash added as the last asset, traded free."""
+        steps = tuple((np.append(start, 0.0), np.append(extra, 0.0)) for start, extra in self.steps)
+        impact = None if self.impact is None else np.append(self.impact, 0.0)
+        return TradeCost(np.append(self.buy, 0.0), np.append(self.sell, 0.0), steps, impact, self.exponent)
 
     def of(self, trade: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
         """Return the cost of each asset's trade, a fraction of the portfolio's value, shape (n,)."""
@@ -82,16 +98,16 @@ class TradeCost:
         return replace(self, buy=self.buy * factor, sell=self.sell * factor, steps=steps, impact=None if self.impact is None else self.impact * factor)
 
 
-def self_financing(psi: Float[ndarray, " n"], target: Float[ndarray, " n"], cost: Float[ndarray, " n"]) -> float:
+def self_financing(psi: Float[ndarray, " n"], target: Float[ndarray, " n"], cost: Float[ndarray, " n"] | TradeCost) -> float:
     """Return ``c = V_new / V``: what is left of the value V after trading the holdings `psi` to the weights `target` and paying for it.
 
-    The root of ``V c + sum_i cost_i abs(c V t_i - psi_i) = V``, piecewise linear and increasing in c: the breakpoints are sorted and the
-    right piece is solved exactly.
+    The root of ``c + sum_i cost_i(c t_i - psi_i / V) = 1``, increasing in c. Under proportional costs it is piecewise linear: the breakpoints are
+    sorted and the right piece is solved exactly. Steps and impact are solved by bracketing, to rounding.
 
     Args:
         psi: holdings in money, shape (n,), cash among them.
         target: weights to reach, shape (n,), summing to one.
-        cost: cost of each asset as a fraction of the traded value, shape (n,), not negative, with ``sum cost_i t_i < 1``.
+        cost: of trades as fractions of the value; an array is one proportional rate an asset, shape (n,), with ``sum cost_i t_i < 1``.
 
     Returns:
         c, above 0 and at most 1.
@@ -104,21 +120,47 @@ def self_financing(psi: Float[ndarray, " n"], target: Float[ndarray, " n"], cost
         raise ValueError(f"holdings must have a positive value, got {value}")
     if abs(float(target.sum()) - 1.0) > 1e-9:
         raise ValueError(f"target weights must sum to one, got {float(target.sum())}")
-    if (cost < 0.0).any() or not float(cost @ target) < 1.0:
+    charged = cost if isinstance(cost, TradeCost) else _proportional(cost)
+    if not float(np.maximum(charged.buy, charged.sell) @ target) < 1.0:
+        raise ValueError("costs must leave something of the trade")
+    left = _left_of_proportional(psi / value, target, charged)
+    return left if charged.linear else _left_of_convex(psi / value, target, charged, left)
+
+
+def _proportional(rate: Float[ndarray, " n"]) -> TradeCost:
+    if (rate < 0.0).any():
         raise ValueError("costs must not be negative, and must leave something of the trade")
+    return TradeCost(rate, rate)
+
+
+def _left_of_proportional(weight: Float[ndarray, " n"], target: Float[ndarray, " n"], cost: TradeCost) -> float:
+    """Return the root under proportional costs; `weight` is what each asset has now."""
     held = target > 0.0
-    per_unit, weight = cost[held] * target[held], psi[held] / value  # in units of the value: slope in c, and share now
-    breakpoints = weight / target[held]
+    buy, sell, wanted, present = cost.buy[held], cost.sell[held], target[held], weight[held]
+    breakpoints = present / wanted  # below it the name is sold, above it bought
     order = np.argsort(breakpoints, kind="stable")
-    slope, offset, at = per_unit[order], (cost[held] * weight)[order], breakpoints[order]
-    sold_out = float(cost[~held] @ psi[~held]) / value
+    at, turn = breakpoints[order], ((buy + sell) * wanted)[order]
+    sold_out = float(cost.sell[~held] @ weight[~held])
     # on the piece above k breakpoints: those k names are bought, the others sold
-    bought_slope = np.concatenate(([0.0], np.cumsum(slope)))
-    bought_offset = np.concatenate(([0.0], np.cumsum(offset)))
-    slopes = 1.0 + 2.0 * bought_slope - bought_slope[-1]
-    roots = (1.0 - sold_out + 2.0 * bought_offset - bought_offset[-1]) / slopes
+    slopes = 1.0 - float(sell @ wanted) + np.concatenate(([0.0], np.cumsum(turn)))
+    roots = (1.0 - sold_out - float(sell @ present) + np.concatenate(([0.0], np.cumsum(turn * at)))) / slopes
     piece = int(np.searchsorted(_excess_at(at, slopes[1:], roots[1:]), 0.0)) if len(at) else 0
     return float(min(roots[piece], 1.0))
+
+
+def _left_of_convex(weight: Float[ndarray, " n"], target: Float[ndarray, " n"], cost: TradeCost, most: float) -> float:
+    """Return the root under any convex cost; the root under its proportional part is the most it can be."""
+    from scipy.optimize import brentq
+
+    def excess(c: float) -> float:
+        return c + float(cost.of(c * target - weight).sum()) - 1.0
+
+    if excess(most) <= 0.0:
+        return most
+    low = 0.5 * most
+    if excess(low) > 0.0:
+        raise ValueError("costs must leave something of the trade")
+    return float(brentq(excess, low, most, xtol=1e-16, rtol=8.9e-16, maxiter=200))
 
 
 def _excess_at(at: Float[ndarray, " m"], slopes: Float[ndarray, " m"], roots: Float[ndarray, " m"]) -> Float[ndarray, " m"]:

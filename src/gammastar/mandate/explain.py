@@ -36,8 +36,10 @@ _TYPES = {
     "model_type": "a table is needed",
     "model_attributes_type": "a table is needed",
     "dict_type": "a table is needed",
+    "too_short": "the table is empty",
     "tuple_type": "a list of tables is needed",
 }
+_OPTIONS = {"priority", "clause", "penalty_bp"}
 _RANGES = {"less_than_equal", "less_than", "greater_than_equal", "greater_than", "finite_number"}
 _CHOICES = {"literal_error", "enum", "union_tag_invalid", "union_tag_not_found"}
 
@@ -49,7 +51,7 @@ def refusal(
 
     Args:
         what: is wrong.
-        key: dotted, below the table that is checked: the setting to change.
+        key: dotted, below what is checked: the setting to change; empty for the setting that is checked itself.
         got: the offending value.
         allowed: what would have been accepted.
         advice: what to do.
@@ -147,16 +149,19 @@ def _table_wanted(field: FieldInfo, keys: list[str]) -> tuple[str, str]:
 
 def _unknown_key(model: type[BaseModel], problem: ErrorDetails) -> tuple[str, object, str, str]:
     """Return what to write instead of a key that does not exist: the closest one beside it, or the table it belongs to."""
-    keys = _keys(problem)
-    beside = sorted(_model_at(model, problem["loc"][:-1]).model_fields)
+    keys, table = _keys(problem), _model_at(model, problem["loc"][:-1])
+    beside = sorted(_fields(table))
     close = difflib.get_close_matches(keys[-1].lower(), beside, n=1, cutoff=0.6)
-    homes = [table for table, name in _all_keys(model) if name == keys[-1]]
-    if close:
+    homes = list(dict.fromkeys(table for table, name in _all_keys(model) if name == keys[-1]))
+    refused = getattr(table, "refused", {})
+    if keys[-1] in refused:
+        advice = str(refused[keys[-1]])
+    elif close:
         advice = f"write {close[0]}, if that was meant"
     elif _dotted(keys[:-1]) in homes:
         advice = "it belongs to another kind of strategy: remove it, or change the kind"
-    elif homes:
-        advice = f"it belongs in [{homes[0]}]" if homes[0] else "it belongs above the first [table]"
+    elif 1 <= len(homes) <= 2:
+        advice = f"it belongs {' or '.join(f'in [{home}]' if home else 'above the first [table]' for home in homes)}"
     else:
         advice = "remove it, or choose one of the keys allowed"
     return "there is no such key", keys[-1], ", ".join(beside), advice
@@ -217,7 +222,7 @@ def _keys(problem: ErrorDetails) -> list[str]:
     loc = problem["loc"]
     inner = [str(key) for at, key in enumerate(loc) if not (at == 1 and loc[0] == "strategy")]
     if problem["type"] == "refusal":
-        inner += problem["ctx"]["key"].split(".")
+        inner += [key for key in problem["ctx"]["key"].split(".") if key]
     if problem["type"].startswith("union_tag"):
         inner.append("kind")
     return inner
@@ -280,6 +285,11 @@ def _reaches(data: Any, keys: list[str]) -> bool:
     return True
 
 
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields of a table by the keys that the file has for them."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     """Yield the models named in a type."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -293,7 +303,7 @@ def _model_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseMo
     for at, key in enumerate(loc):
         if at == 1 and loc[0] == "strategy":
             continue
-        field = model.model_fields.get(str(key))
+        field = _fields(model).get(str(key))
         options = list(_models(field.annotation)) if field else []
         if options:
             tag = loc[1] if key == "strategy" and len(loc) > 1 else None
@@ -310,12 +320,10 @@ def _model_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseMo
 
 def _field(model: type[BaseModel], loc: tuple[int | str, ...]) -> FieldInfo | None:
     """Return the field at `loc`, with the description of its type where it has none of its own."""
-    named = [
-        at for at, key in enumerate(loc) if isinstance(key, str) and key in _model_at(model, loc[:at]).model_fields
-    ]
+    named = [at for at, key in enumerate(loc) if isinstance(key, str) and key in _fields(_model_at(model, loc[:at]))]
     if not named:
         return None
-    field = _model_at(model, loc[: named[-1]]).model_fields[str(loc[named[-1]])]
+    field = _fields(_model_at(model, loc[: named[-1]]))[str(loc[named[-1]])]
     told = [extra for extra in _metadata(field.annotation) if isinstance(extra, FieldInfo) and extra.description]
     if field.description is not None or not told:
         return field
@@ -331,15 +339,15 @@ def _metadata(annotation: Any) -> Iterator[Any]:
 
 
 def _inside(field: FieldInfo) -> tuple[str, ...]:
-    """Return the keys of the table that a field holds, those it needs first."""
+    """Return the keys of the table that a field holds: those it needs first, those that any rule may have last."""
     model = next(_models(field.annotation), None)
-    fields = {} if model is None else model.model_fields
-    return tuple(sorted(fields, key=lambda name: not fields[name].is_required()))
+    fields = {} if model is None else _fields(model)
+    return tuple(sorted(fields, key=lambda name: (not fields[name].is_required(), name in _OPTIONS)))
 
 
 def _all_keys(model: type[BaseModel], table: str = "") -> Iterator[tuple[str, str]]:
     """Yield each key of a mandate with the dotted name of its table."""
-    for name, field in model.model_fields.items():
+    for name, field in _fields(model).items():
         yield table, name
         for inner in _models(field.annotation):
             yield from _all_keys(inner, f"{table}.{name}" if table else name)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 __all__ = ["Clocks", "DataPolicy", "Generated", "Strategy", "TradingPolicy", "VariancePenalty", "VolatilityCapture"]
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from gammastar.core.costs import TradeCost
 from gammastar.core.generating import GeneratingFunction, Market
+from gammastar.mandate.costs import CostModel
 from gammastar.mandate.growth import EqualGrowth, GrowthAssumption
 from gammastar.market.calendar import Clock
 
 if TYPE_CHECKING:
+    from gammastar.core.costs import TradeCost
     from gammastar.market.moment import Moment
 
 
@@ -91,16 +92,18 @@ class TradingPolicy:
         band: no-trade band around each target weight; 0 trades to the targets themselves.
         whole_shares: trade whole shares (needs as-traded prices and splits in the panel); the rest stays in cash.
         capital: money at the start.
+        costs: what is said of costs beyond the proportional rate.
     """
 
     cost: float = 0.0
     band: float = 0.0
     whole_shares: bool = False
     capital: float = 100_000_000.0
+    costs: CostModel = field(default_factory=CostModel)
 
     def cost_at(self, moment: Moment) -> TradeCost:
-        """Return the cost of trades at `moment`, fractions of the portfolio's value."""
-        return TradeCost.proportional(self.cost, len(moment.benchmark))
+        """Return the cost of trades at `moment`, fractions of the portfolio's value; where that is not known, of the capital."""
+        return self.costs.at(moment if moment.value is not None else replace(moment, value=self.capital), self.cost)
 
 
 @dataclass(frozen=True)

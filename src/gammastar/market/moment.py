@@ -46,6 +46,7 @@ class Moment:
         value: money value of the portfolio, cash included; None when not known.
         traded: money value traded at every session so far, shape (t, n), 0 where not known; None where the data has no volumes.
         second_benchmark: weights of a second benchmark now, shape (n,), or None.
+        flow: money paid in (positive) or out at this close, a fraction of the portfolio's value after it; the holdings know of it.
         traded_this_year: two-way turnover of the last twelve months before this trade.
     """
 
@@ -67,6 +68,7 @@ class Moment:
     value: float | None = None
     traded: Float[ndarray, "t n"] | None = None
     second_benchmark: Float[ndarray, " n"] | None = None
+    flow: float = 0.0
     traded_this_year: float = 0.0
 
     @property
@@ -116,6 +118,22 @@ class Moment:
         if value is not None and not 0.0 < value < np.inf:
             raise ValueError(f"the portfolio's value is {value}: it must be above zero and finite")
         return replace(self, holdings=frozen_array(holdings, np.float64), value=self.value if value is None else float(value))
+
+    def with_flow(self, money: float) -> Moment:
+        """Return this moment after `money` was paid in (positive) or out (negative): weights and value are those after it.
+
+        A contribution is in cash until it is invested; after a withdrawal the holdings sum to more than one until it is raised.
+
+        Raises:
+            ValueError: holdings or the portfolio's value are not known, or nothing would be left.
+        """
+        if self.holdings is None:
+            raise ValueError("a flow needs holdings: use moment.with_holdings(...) first")
+        before = self.need_value("a flow")
+        after = before + money
+        if not after > 0.0:
+            raise ValueError(f"a withdrawal of {-money:g} leaves nothing of {before:g}")
+        return replace(self.with_holdings(self.holdings * (before / after), after), flow=money / after)
 
     def need_second_covariance(self, rule: str) -> FactoredCovariance:
         """Return the second covariance.

@@ -17,12 +17,13 @@ from gammastar.optimise.sequential import keep_shares, tangents
 from gammastar.optimise.solver import Answer, Outcome, solve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from gammastar.optimise.problem import Problem
 
 BETS = (1.0, 0.3, 0.0)
 """Parts of the growth term that guide the search, in turn, until names are found that keep every rule: the last only shuns risk."""
+
+ENOUGH, LEAST = 0.002, 1e-6
+"""A gap to the relaxation, as a part of its objective and in growth a year, that is not worked on."""
 
 
 def best_answer(problem: Problem) -> Answer:
@@ -58,36 +59,40 @@ def best_answer(problem: Problem) -> Answer:
 
 def _search(problem: Problem, relaxed: Answer) -> Answer | None:
     """Return the first answer found that keeps every row, searching with ever smaller bets."""
-    names = len(problem.free) + OVERHEAD
     for bet in BETS:
-        effort = Effort(12.0 * names + 2000.0)
-        for candidate in _attempts(problem, relaxed, bet, effort):
-            if candidate is not None and not broken_discrete(problem, candidate.weights) and hard_excess(problem, candidate.weights) <= ROUNDING:
-                return candidate
+        candidate = _attempt(problem, relaxed, bet)
+        if candidate is not None and not broken_discrete(problem, candidate.weights) and hard_excess(problem, candidate.weights) <= ROUNDING:
+            return candidate
     return None
 
 
-def _attempts(problem: Problem, relaxed: Answer, bet: float, effort: Effort) -> Iterator[Answer | None]:
-    """Yield answers that may keep every row."""
+def _allowance(problem: Problem) -> Effort:
+    """Return what each half of an attempt may spend: some relaxations' time, and more of them where names are few."""
+    return Effort(7.0 * (len(problem.free) + OVERHEAD) + 1500.0)
+
+
+def _attempt(problem: Problem, relaxed: Answer, bet: float) -> Answer | None:
+    """Return an answer that may keep every row, or None."""
+    effort = _allowance(problem)
     guide = problem if bet == 1.0 else _guide(problem, bet)
     start = relaxed if bet == 1.0 else effort.solve(guide)
     shares = any(isinstance(row, RiskShares) for row in problem.discrete)
     start = keep_shares(guide, start) if start is not None and shares else start
     if start is None:
-        return
+        return None
     steps = tangents(guide, start.weights)
     large = choose_large(replace(guide, rows=(*guide.rows, *steps)), start, effort)
     if large is None:
-        return
+        return None
     work = replace(problem, rows=(*problem.rows, *large))
-    choice = dive(replace(guide, rows=(*guide.rows, *large, *steps)), start, effort)
-    if choice is None:
-        return
-    effort.left = max(effort.left, 2000.0)
     stepped = replace(work, rows=(*work.rows, *steps))
-    if bet != 1.0:
+    choice = dive(replace(guide, rows=(*guide.rows, *large, *steps)), start, effort)
+    if choice is not None and bet != 1.0:
         choice = _again(stepped, choice, effort) or choice
-    yield _finished(work, improved(stepped, choice, effort, patience=6))
+    if choice is None:
+        return None
+    best = worth(problem, relaxed.weights)
+    return _finished(work, improved(stepped, choice, _allowance(problem), best - max(ENOUGH * abs(best), LEAST)))
 
 
 def _guide(problem: Problem, bet: float) -> Problem:

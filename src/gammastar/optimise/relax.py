@@ -1,25 +1,25 @@
 """What would have to give where rules contradict each other: by how much each alone, and in the order of priorities.
 
 A least amount comes from the elastic problem, in which a rule's limits move along their slopes. It is then held against the rule itself,
-`Rule.loosened`, since slopes may end (of several limits in one rule the tightest changes, a cash buffer ends at zero) and names that stand
-still may move with a bound: where the two differ, the elastic problem is stated again at the loosened rule, or the amount is found by bisection.
+`Rule.loosened`. Slopes may end (of several limits in one rule another becomes the tightest, a cash buffer ends at zero): the elastic problem is
+then stated again at the loosened rule. Names that stand still may move with a bound: the amount is then found by bisection.
 """
 
 from __future__ import annotations
 
 __all__ = ["choices", "least_loosening", "may_give_way", "relaxed"]
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from gammastar.core.excess_growth import expected_captured_volatility
-from gammastar.core.rows import ConvexRow
+from gammastar.core.rows import Bounds, ConvexRow
 from gammastar.optimise.conflict import bare, feasible
-from gammastar.optimise.problem import state_problem
+from gammastar.optimise.problem import Problem, state_problem
 from gammastar.optimise.proposal import Relaxation
-from gammastar.optimise.solver import Outcome, solve
+from gammastar.optimise.solver import Answer, Outcome, solve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,11 +32,72 @@ if TYPE_CHECKING:
     from gammastar.market.moment import Moment
 
 LAST_TO_GIVE = 5
-RESOLUTION = 2e-7
-"""Amounts are least to this, in the rule's own units (relative to those above one)."""
-MARGINS = (1e-10, 1e-9, 1e-8, 1e-7)
-"""Beyond the least amount there may be but one portfolio: so much more, where the solver cannot find it."""
+MARGINS = (1e-8, 2e-7)
+"""At the least amount there may be but one portfolio: so much more, relative above one, lets the solver find it."""
+RESOLUTION = 2e-8
+"""Amounts are bisected to this."""
 ROUNDS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """The search for the least amount by which one rule has to be loosened.
+
+    Args:
+        mandate: with the rule.
+        plain: the same without what has no part in feasibility.
+        moment: with what the rules need.
+        rule: that gives way.
+    """
+
+    mandate: Mandate
+    plain: Mandate
+    moment: Moment
+    rule: Rule
+
+    def least(self) -> tuple[float, Answer | None]:
+        """Return the least amount, infinite where none does it, and the best answer there; None where the solver finds none."""
+        if not may_give_way(self.rule, self.moment):
+            return np.inf, None
+        at = 0.0
+        for _ in range(ROUNDS):
+            problem = self.elastic(at)
+            answer = solve(problem, least={self.rule.name: 1.0})
+            if answer.outcome is not Outcome.SOLVED:
+                return np.inf, None
+            more = answer.exceeded.get(self.rule.name, 0.0)
+            at += more
+            best = _best(self.mandate, self.moment, {self.rule.name: at})
+            if best is not None:
+                return (at, best) if not _stands_in_the_way(problem, self.rule, self.moment) else self.bisected(0.0, at)
+            if more <= MARGINS[-1]:
+                break
+        above = self.large_enough(at)
+        return self.bisected(at, above) if np.isfinite(above) else (np.inf, None)
+
+    def elastic(self, at: float) -> Problem:
+        """Return the problem in which the rule, loosened by `at`, may be exceeded."""
+        return state_problem(_loosened(self.plain, {self.rule.name: at}), self.moment, elastic=frozenset({self.rule.name}))
+
+    def enough(self, amount: float) -> bool:
+        """Return whether an amount does it."""
+        return feasible(_loosened(self.plain, {self.rule.name: amount}), self.moment)
+
+    def large_enough(self, amount: float) -> float:
+        """Return an amount that does it, or infinity."""
+        larger = max(amount, 1e-3)
+        for _ in range(ROUNDS):
+            larger *= 4.0
+            if self.enough(larger):
+                return larger
+        return np.inf
+
+    def bisected(self, below: float, above: float) -> tuple[float, Answer | None]:
+        """Return the least amount between one that is not enough and one that is, and the best answer there."""
+        while above - below > RESOLUTION * (1.0 + below):
+            middle = 0.5 * (below + above)
+            below, above = (below, middle) if self.enough(middle) else (middle, above)
+        return above, _best(self.mandate, self.moment, {self.rule.name: above})
 
 
 def least_loosening(mandate: Mandate, moment: Moment, rule: str) -> Relaxation:
@@ -51,15 +112,8 @@ def least_loosening(mandate: Mandate, moment: Moment, rule: str) -> Relaxation:
         rule: its name.
     """
     asked = _named(mandate, rule)
-    amount = _least_amount(bare(mandate), moment, asked)
-    if not np.isfinite(amount):
-        return _told(asked, amount, moment, None)
-    for margin in MARGINS:
-        given = amount + margin * (1.0 + amount)
-        answer = solve(state_problem(_loosened(mandate, {rule: given}), moment))
-        if answer.outcome is Outcome.SOLVED:
-            return _told(asked, amount, moment, answer.weights)
-    return _told(asked, amount, moment, None)
+    amount, answer = _Search(mandate, bare(mandate), moment, asked).least()
+    return _told(asked, amount, moment, None if answer is None else answer.weights)
 
 
 def choices(mandate: Mandate, moment: Moment, rules: Iterable[str]) -> tuple[Relaxation, ...]:
@@ -86,21 +140,14 @@ def relaxed(mandate: Mandate, moment: Moment) -> tuple[Mandate, tuple[Relaxation
     """
     plain = bare(mandate)
     last = next((p for p in range(1, LAST_TO_GIVE + 1) if _reachable(plain, moment, p)), None)
-    amounts: dict[str, float] | None = {}
-    for _ in range(ROUNDS if last is not None else 0):  # again, where a slope ended before the amount did
+    amounts: dict[str, float] = {}
+    for _ in range(ROUNDS if last is not None else 0):
         more = _in_order(_loosened(plain, amounts), moment, last or 0)
-        amounts = None if more is None else _added(amounts, more)
-        if amounts is None or not more or feasible(_loosened(plain, _widened(amounts, MARGINS[1])), moment):
-            break
-    if last is None or amounts is None:
-        return None
-    amounts = _trimmed(plain, moment, amounts)
-    for margin in MARGINS:
-        given = _loosened(mandate, _widened(amounts, margin))
-        answer = solve(state_problem(given, moment))
-        if answer.outcome is Outcome.SOLVED:
-            found = (_told(_named(mandate, rule), amount, moment, answer.weights) for rule, amount in amounts.items())
-            return given, tuple(found)
+        if not more:
+            return None
+        amounts = {rule.name: amounts.get(rule.name, 0.0) + more.get(rule.name, 0.0) for rule in mandate.rules if rule.name in {*amounts, *more}}
+        if _best(plain, moment, amounts) is not None:
+            return _applied(mandate, moment, _trimmed(plain, moment, amounts))
     return None
 
 
@@ -118,74 +165,25 @@ def _loosened(mandate: Mandate, amounts: Mapping[str, float]) -> Mandate:
     return mandate.with_rules(tuple(rule.loosened(amounts[rule.name]) if rule.name in amounts else rule for rule in mandate.rules))
 
 
-def _least_amount(mandate: Mandate, moment: Moment, rule: Rule) -> float:
-    """Return by how much `rule` must be loosened; infinite where no amount does it."""
-    at = 0.0
-    for _ in range(ROUNDS):
-        more = _elastic_amount(_loosened(mandate, {rule.name: at}), moment, rule)
-        at += more
-        if not np.isfinite(at):
-            return at
-        if _does(mandate, moment, rule, at):
-            return _shortened(mandate, moment, rule, at)
-        if more <= RESOLUTION:
-            break
-    below, above = at, _large_enough(mandate, moment, rule, at)
-    return _bisected(mandate, moment, rule, below, above)
+def _widened(amounts: Mapping[str, float], margin: float) -> dict[str, float]:
+    return {name: amount + margin * (1.0 + amount) for name, amount in amounts.items()}
 
 
-def _elastic_amount(mandate: Mandate, moment: Moment, rule: Rule) -> float:
-    """Return by how much more `rule` must be exceeded if its limits move along their slopes."""
-    if not may_give_way(rule, moment):
-        return np.inf
-    answer = solve(state_problem(mandate, moment, elastic=frozenset({rule.name})), least={rule.name: 1.0})
-    return answer.exceeded.get(rule.name, 0.0) if answer.outcome is Outcome.SOLVED else np.inf
+def _best(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> Answer | None:
+    """Return the best answer where rules are looser by `amounts` and a margin; None where there is none."""
+    for margin in MARGINS:
+        answer = solve(state_problem(_loosened(mandate, _widened(amounts, margin)), moment))
+        if answer.outcome is Outcome.SOLVED:
+            return answer
+    return None
 
 
-def _does(mandate: Mandate, moment: Moment, rule: Rule, amount: float) -> bool:
-    """Return whether `amount`, and what the solver needs to see it, is enough for the rule itself."""
-    return any(feasible(_loosened(mandate, {rule.name: amount + margin * (1.0 + amount)}), moment) for margin in (MARGINS[1], MARGINS[3]))
-
-
-def _shortened(mandate: Mandate, moment: Moment, rule: Rule, amount: float) -> float:
-    """Return an amount that is enough, or the least one where clearly less is enough too."""
-    step = _visible_step(rule, moment) * (1.0 + amount)
-    below = amount - step
-    if below <= 0.0 or not feasible(_loosened(mandate, {rule.name: below}), moment):
-        return amount
-    return _bisected(mandate, moment, rule, 0.0, below)
-
-
-def _visible_step(rule: Rule, moment: Moment) -> float:
-    """Return a change of the limit that moves some weight by more than the solver's rounding."""
-    slopes = [float(np.abs(slope).max(initial=0.0)) for row in rule.rows(moment) for slope in _slopes(row)]
-    return max(RESOLUTION, 1e-8 / max([*slopes, 1e-6]))
-
-
-def _slopes(row: object) -> list[ndarray]:
-    found = [getattr(row, name, None) for name in ("lower_slope", "upper_slope")]
-    return [slope for slope in found if slope is not None] or [np.ones(1)]
-
-
-def _large_enough(mandate: Mandate, moment: Moment, rule: Rule, amount: float) -> float:
-    """Return an amount that is surely enough, or infinity."""
-    larger = max(amount, 1e-3)
-    for _ in range(ROUNDS):
-        larger *= 4.0
-        if feasible(_loosened(mandate, {rule.name: larger}), moment):
-            return larger
-    return np.inf
-
-
-def _bisected(mandate: Mandate, moment: Moment, rule: Rule, below: float, above: float) -> float:
-    """Return the least amount between one that is not enough and one that is."""
-    while np.isfinite(above) and above - below > 0.1 * RESOLUTION * (1.0 + below):
-        middle = 0.5 * (below + above)
-        if feasible(_loosened(mandate, {rule.name: middle}), moment):
-            above = middle
-        else:
-            below = middle
-    return above
+def _stands_in_the_way(problem: Problem, rule: Rule, moment: Moment) -> bool:
+    """Return whether a name that stands still breaks a bound of `rule` in its elastic form; in the rule itself it moves with the bound."""
+    still = np.ones(len(problem.fixed), dtype=bool)
+    still[problem.free] = False
+    bounds = [row for row in rule.rows(moment) if isinstance(row, Bounds)]
+    return any(bool((still & ((problem.fixed < row.lower) | (problem.fixed > row.upper))).any()) for row in bounds)
 
 
 def _giving(mandate: Mandate, moment: Moment, lowest: int, highest: int) -> dict[str, Rule]:
@@ -199,47 +197,51 @@ def _reachable(mandate: Mandate, moment: Moment, last: int) -> bool:
     return solve(state_problem(mandate, moment, elastic=elastic), feasibility_only=True).outcome is Outcome.SOLVED
 
 
-def _in_order(mandate: Mandate, moment: Moment, last: int) -> dict[str, float] | None:
-    """Return the least excess by rule along the slopes, the rules of priority `last` first; None where the solver fails."""
+def _in_order(mandate: Mandate, moment: Moment, last: int) -> dict[str, float]:
+    """Return the least excess by rule along the slopes, the rules of priority `last` first; empty where the solver fails."""
     problem = state_problem(mandate, moment, elastic=frozenset(_giving(mandate, moment, 1, last)))
     most: dict[str, float] = {}
-    found: dict[str, float] = {}
     for priority in range(last, 0, -1):
         level = _giving(mandate, moment, priority, priority)
         if not level:
             continue
         answer = solve(problem, least={name: 1.0 / _natural_unit(rule) for name, rule in level.items()}, most=most)
         if answer.outcome is not Outcome.SOLVED:
-            return None
-        for name, rule in level.items():
-            excess = answer.exceeded.get(name, 0.0)
-            found[name] = excess if excess > RESOLUTION * _natural_unit(rule) else 0.0
-            most[name] = excess + 1e-8 * _natural_unit(rule)
-    return {name: excess for name, excess in found.items() if excess > 0.0}
+            return {}
+        most |= {name: answer.exceeded.get(name, 0.0) + MARGINS[0] * _natural_unit(rule) for name, rule in level.items()}
+    return {name: excess for name, excess in most.items() if excess > 10.0 * MARGINS[0] * _natural_unit(_named(mandate, name))}
 
 
 def _natural_unit(rule: Rule) -> float:
     """Return what an excess is compared with: the rule's limit, or 1% for a rule without one."""
-    own = [getattr(rule, name, None) for name in ("limit", "each", "maximum", "plus", "multiple", "minimum")]
-    return max(next((float(limit) for limit in own if limit), 0.01), 1e-3)
+    return max(abs(_limit(rule)) or 0.01, 1e-3)
 
 
-def _added(amounts: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
-    return {name: amounts.get(name, 0.0) + more.get(name, 0.0) for name in (*amounts, *(name for name in more if name not in amounts))}
+def _limit(rule: Rule) -> float:
+    """Return the limit of a rule as it is written (its first, where it has several), or zero."""
+    own = (getattr(rule, name, None) for name in ("limit", "each", "maximum", "plus", "multiple", "minimum"))
+    return next((float(limit) for limit in own if limit is not None), 0.0)
 
 
-def _widened(amounts: Mapping[str, float], margin: float) -> dict[str, float]:
-    return {name: amount + margin * (1.0 + amount) for name, amount in amounts.items()}
-
-
-def _trimmed(mandate: Mandate, moment: Moment, amounts: dict[str, float]) -> dict[str, float]:
-    """Return the amounts, each made as small as the others allow it to be, the rules that give way last first."""
+def _trimmed(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> dict[str, float]:
+    """Return the amounts, those of rules that move names which stand still made as small as the others allow, the last to give way first."""
     amounts = dict(amounts)
-    for name in sorted(amounts, key=lambda name: -_named(mandate, name).priority):
-        others = _loosened(mandate, _widened({other: amount for other, amount in amounts.items() if other != name}, MARGINS[1]))
-        least = _least_amount(others, moment, _named(mandate, name))
-        amounts[name] = min(least, amounts[name]) if np.isfinite(least) else amounts[name]
-    return {name: amount for name, amount in amounts.items() if amount > RESOLUTION * _natural_unit(_named(mandate, name))}
+    problem = state_problem(mandate, moment, elastic=frozenset(amounts))
+    for rule in sorted(mandate.rules, key=lambda rule: -rule.priority):
+        if rule.name in amounts and _stands_in_the_way(problem, rule, moment):
+            others = _loosened(mandate, _widened({name: amount for name, amount in amounts.items() if name != rule.name}, MARGINS[0]))
+            amounts[rule.name] = min(_Search(others, others, moment, rule).least()[0], amounts[rule.name])
+    return {name: amount for name, amount in amounts.items() if amount > 10.0 * MARGINS[0] * _natural_unit(_named(mandate, name))}
+
+
+def _applied(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> tuple[Mandate, tuple[Relaxation, ...]] | None:
+    """Return the loosened mandate and what was given, margins included; None where the solver finds no answer."""
+    for margin in MARGINS:
+        given = _widened(amounts, margin)
+        answer = solve(state_problem(_loosened(mandate, given), moment))
+        if answer.outcome is Outcome.SOLVED:
+            return _loosened(mandate, given), tuple(_told(_named(mandate, name), amount, moment, answer.weights) for name, amount in given.items())
+    return None
 
 
 def _told(rule: Rule, amount: float, moment: Moment, weights: Float[ndarray, " n"] | None) -> Relaxation:
@@ -253,9 +255,3 @@ def _told(rule: Rule, amount: float, moment: Moment, weights: Float[ndarray, " n
     needed = reading.limit + amount if has_limit else reading.value
     growth = expected_captured_volatility(weights, moment.benchmark, moment.covariance)
     return replace(found, limit=reading.limit, where=reading.where, growth=growth, needed=needed, floor=floor)
-
-
-def _limit(rule: Rule) -> float:
-    """Return the limit of a rule as it is written, or zero."""
-    own = [getattr(rule, name, None) for name in ("limit", "each", "maximum", "plus", "multiple", "minimum")]
-    return next((float(limit) for limit in own if limit is not None), 0.0)

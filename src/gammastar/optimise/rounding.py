@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["Choice", "Effort", "dive", "improved"]
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
     from gammastar.optimise.problem import Problem
 
-SHARE = 0.6
-"""Part of what is undecided that is decided in one round."""
+DROPPED, DECIDED = 0.5, 0.25
+"""Parts of the names too many, and of the names between pieces, that are decided in one round."""
 OVERHEAD = 50
 """What a solve takes beside its names, in names."""
+PATIENCE = 1500
+"""How much may be spent on single moves that fail one after the other, in names."""
+WORTHWHILE = 1e-9
+"""Growth a year by which a choice has to be better."""
 
 
 @dataclass
@@ -81,24 +85,27 @@ class _Search:
         pieces: of its names.
         effort: left.
         open_: the pieces still possible, shape (m, 4).
-        thawed: whether names at rest (at zero, at what is held) stay open until all is decided.
+        counts: limits on the number of names.
+        outside: how many of the fixed names are held.
+        piece: where each name is in the last answer, shape (m,).
+        resting: which names are at zero or at what is held there, shape (m,).
     """
 
     problem: Problem
     pieces: Pieces
     effort: Effort
     open_: Bool[ndarray, "m 4"]
-    thawed: bool = False
-    counts: tuple[CountLimit, ...] = ()
-    outside: int = 0
-    resting: Bool[ndarray, " m"] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    counts: tuple[CountLimit, ...]
+    outside: int
+    piece: Int[ndarray, " m"]
+    resting: Bool[ndarray, " m"]
 
     def decisions(self, answer: Answer) -> _Decisions:
         """Return what to decide next; nothing if every name is in a piece and their number is right."""
         w = answer.weights[self.problem.free]
         piece, distance = self.pieces.nearest(w, self.open_)
         gains = np.where(self.open_, piece_gains(self.problem, answer, self.pieces), -np.inf)
-        self.resting = (distance == 0.0) & ((piece == ZERO) | (piece == STAY))
+        self.piece, self.resting = piece, (distance == 0.0) & ((piece == ZERO) | (piece == STAY))
         held = piece != ZERO
         names, chosen, costs = [np.zeros(0, dtype=np.intp)], [np.zeros(0, dtype=np.intp)], [np.zeros(0)]
 
@@ -113,11 +120,11 @@ class _Search:
         surplus = max((int(held.sum()) + self.outside - c.maximum for c in self.counts if c.maximum is not None), default=0)
         if surplus > 0:
             candidates = np.flatnonzero(held & self.open_[:, ZERO])
-            decide(candidates, np.full(len(candidates), ZERO), math.ceil(SHARE * surplus))
+            decide(candidates, np.full(len(candidates), ZERO), math.ceil(DROPPED * surplus))
             dropped[names[-1]] = True
         between = np.flatnonzero((distance > 0.0) & ~dropped)
         if len(between):
-            decide(between, gains[between].argmax(axis=1), math.ceil(SHARE * len(between)))
+            decide(between, gains[between].argmax(axis=1), math.ceil(DECIDED * len(between)))
         short = max((c.minimum - int(held.sum()) - self.outside for c in self.counts if c.minimum is not None), default=0)
         if short > 0 and not len(between):
             candidates = np.flatnonzero(~held & self.open_[:, MORE])
@@ -125,19 +132,22 @@ class _Search:
         order = np.argsort(np.concatenate(costs), kind="stable")
         return _Decisions(np.concatenate(names)[order], np.concatenate(chosen)[order])
 
-    def with_decided(self, decisions: _Decisions) -> Bool[ndarray, "m 4"]:
-        """Return the open pieces once `decisions` are made; names at rest stay there unless `thawed`."""
+    def make(self, decisions: _Decisions, *, freeze: bool) -> Answer | None:
+        """Return the answer once `decisions` are made, and keep them, if there is one; with `freeze`, names at rest stay there in it."""
         after = self.open_.copy()
-        if not self.thawed:
-            rest = self.resting.copy()
-            rest[decisions.names] = False
-            after[rest, MORE] = after[rest, 2] = False
-        after[decisions.names] = False
-        after[decisions.names, decisions.pieces] = True
-        return after
+        after[decisions.names] = self.pieces.only(decisions.pieces)
+        hull = after.copy()
+        if freeze:
+            rest = np.flatnonzero(self.resting)
+            rest = rest[~np.isin(rest, decisions.names)]
+            hull[rest] = self.pieces.only(self.piece[rest])
+        found = self.effort.solve(restrict(self.problem, self.pieces, hull))
+        if found is not None:
+            self.open_ = after
+        return found
 
 
-def dive(problem: Problem, start: Answer, effort: Effort) -> Choice | None:
+def dive(problem: Problem, start: Answer, effort: Effort, within: Bool[ndarray, "m 4"] | None = None) -> Choice | None:
     """Return pieces that keep the counts, and the best weights on them; None if none were found within the effort.
 
     Each round decides the part of what is undecided that costs least by the slopes of the objective, and solves again on what is left open.
@@ -146,39 +156,34 @@ def dive(problem: Problem, start: Answer, effort: Effort) -> Choice | None:
 
     Args:
         problem: whose discrete rows on single names and counts are to be kept.
-        start: the answer on the hull of all pieces, or of the relaxation.
+        start: the answer on the hull of the pieces, or of the relaxation.
         effort: what may be spent.
+        within: the pieces to choose from, shape (m, 4); None for all.
     """
     pieces = find_pieces(problem)
     counts = tuple(row for row in problem.discrete if isinstance(row, CountLimit))
-    search = _Search(problem, pieces, effort, pieces.valid.copy(), counts=counts, outside=int((problem.fixed > HELD).sum()))
+    at_rest = np.zeros(len(problem.free), dtype=bool)
+    outside = int((problem.fixed > HELD).sum())
+    search = _Search(problem, pieces, effort, (pieces.valid if within is None else within).copy(), counts, outside, np.zeros(len(at_rest), dtype=np.intp), at_rest)
     answer: Answer | None = start
-    while answer is not None and effort.left > 0.0:
-        if not search.open_.any(axis=1).all():
-            return None
+    while answer is not None and effort.left > 0.0 and search.open_.any(axis=1).all():
         decisions = search.decisions(answer)
         if not len(decisions.names):
-            piece = pieces.nearest(answer.weights[problem.free], search.open_)[0]
-            final = effort.solve(restrict(problem, pieces, pieces.only(piece)))
-            if final is not None or search.thawed:
-                return None if final is None else Choice(piece, final)
-            search.thawed, search.open_ = True, pieces.valid.copy()
-            continue
+            final = effort.solve(restrict(problem, pieces, pieces.only(search.piece)))
+            return None if final is None else Choice(search.piece, final)
         answer = _advance(search, answer, decisions)
     return None
 
 
 def _advance(search: _Search, answer: Answer, decisions: _Decisions) -> Answer | None:
     """Make as many of the decisions as leave weights; return the answer then, the old one with a piece ruled out if not even one does."""
-    while len(decisions.names) and search.effort.left > 0.0:
-        after = search.with_decided(decisions)
-        found = search.effort.solve(restrict(search.problem, search.pieces, after))
+    freeze = True
+    while search.effort.left > 0.0:
+        found = search.make(decisions, freeze=freeze)
         if found is not None:
-            search.open_ = after
             return found
-        if not search.thawed:
-            search.thawed = True
-            search.open_[search.resting] = search.pieces.valid[search.resting]
+        if freeze:
+            freeze = False
         elif len(decisions.names) > 1:
             decisions = decisions.first(len(decisions.names) // 2)
         else:
@@ -187,27 +192,54 @@ def _advance(search: _Search, answer: Answer, decisions: _Decisions) -> Answer |
     return None
 
 
-def improved(problem: Problem, choice: Choice, effort: Effort, patience: int) -> Choice:
-    """Return a choice that is at least as good: moves of names to other pieces are tried, the most promising first, in blocks and one by one.
+def improved(problem: Problem, choice: Choice, effort: Effort, enough: float) -> Choice:
+    """Return a choice that is at least as good.
+
+    First the pieces of the most promising names are opened and closed again by a dive, many names at a time, fewer when that brings nothing;
+    then single moves and swaps are tried.
 
     Args:
         problem: as for `dive`.
         choice: that keeps its discrete rows.
         effort: what may be spent.
-        patience: how many tries in a row may fail.
+        enough: an objective that need not be improved.
     """
-    pieces, best, failed = find_pieces(problem), worth(problem, choice.answer.weights), 0
-    tried: set[bytes] = {choice.piece.tobytes()}
-    while failed < patience and effort.left > 0.0:
-        candidate = next((p for p in _neighbours(problem, choice, pieces) if p.tobytes() not in tried), None)
-        if candidate is None:
+    pieces, wide = find_pieces(problem), len(problem.free) // 5
+    while wide > 1 and effort.left > 0.0 and worth(problem, choice.answer.weights) < enough:
+        candidate = _reopened(problem, choice, pieces, effort, wide)
+        if candidate is not None and _gain(problem, candidate, choice) > WORTHWHILE:
+            choice = candidate
+        else:
+            wide //= 3
+    tried, failed, patience = {choice.piece.tobytes()}, 0, max(3, PATIENCE // (len(problem.free) + OVERHEAD))
+    while failed < patience and effort.left > 0.0 and worth(problem, choice.answer.weights) < enough:
+        piece = next((p for p in _neighbours(problem, choice, pieces) if p.tobytes() not in tried), None)
+        if piece is None:
             break
-        tried.add(candidate.tobytes())
-        answer = effort.solve(restrict(problem, pieces, pieces.only(candidate)))
+        tried.add(piece.tobytes())
+        answer = effort.solve(restrict(problem, pieces, pieces.only(piece)))
         failed += 1
-        if answer is not None and worth(problem, answer.weights) > best + 1e-9:
-            choice, best, failed = Choice(candidate, answer), worth(problem, answer.weights), 0
+        if answer is not None and _gain(problem, Choice(piece, answer), choice) > WORTHWHILE:
+            choice, failed = Choice(piece, answer), 0
     return choice
+
+
+def _gain(problem: Problem, new: Choice, old: Choice) -> float:
+    return worth(problem, new.answer.weights) - worth(problem, old.answer.weights)
+
+
+def _reopened(problem: Problem, choice: Choice, pieces: Pieces, effort: Effort, count: int) -> Choice | None:
+    """Return what a dive finds with the pieces of `count` names open, and with every name free to go where names are limited."""
+    here, rows = choice.piece, np.arange(len(choice.piece))
+    gains = piece_gains(problem, choice.answer, pieces)
+    gains[rows, here] = -np.inf
+    open_ = pieces.only(here)
+    best = np.argsort(-gains.max(axis=1), kind="stable")[:count]
+    open_[best] = pieces.valid[best]
+    if _room(problem, int((here != ZERO).sum()))[1] < count:
+        open_[:, ZERO] |= pieces.valid[:, ZERO]
+    start = effort.solve(restrict(problem, pieces, open_))
+    return None if start is None else dive(problem, start, effort, open_)
 
 
 def _neighbours(problem: Problem, choice: Choice, pieces: Pieces) -> list[Int[ndarray, " m"]]:

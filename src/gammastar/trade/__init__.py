@@ -6,6 +6,7 @@ __all__ = [
     "execute",
     "fixed_targets",
     "fold",
+    "invest_flow",
     "left_names",
     "order_list",
     "orders_csv",
@@ -16,6 +17,7 @@ __all__ = [
 ]
 
 from gammastar.trade.execution import execute
+from gammastar.trade.flows import invest_flow
 from gammastar.trade.ledger import Positions, fold
 from gammastar.trade.orders import Order, order_list, orders_csv
 from gammastar.trade.targets import fixed_targets, left_names, within_band, without_names

@@ -58,12 +58,14 @@ def order_list(moment: Moment, targets: Float[ndarray, " n"], policy: TradingPol
     Args:
         moment: with holdings; the benchmark is assumed where there are none.
         targets: weights, shape (n,).
-        policy: band, cost and capital of the mandate.
+        policy: band, costs and capital of the mandate; the moment's value comes before the capital.
     """
     held = moment.benchmark if moment.holdings is None else moment.holdings
     cash = max(1.0 - float(held.sum()), 0.0)
-    reached = within_band(np.append(held, cash), np.append(targets, 0.0), policy.band, left=targets == 0.0)[:-1]
-    change, capital, cost = reached - held, policy.capital, policy.cost
+    wanted = np.append(targets, max(1.0 - float(targets.sum()), 0.0))
+    reached = within_band(np.append(held, cash), wanted, policy.band, left=targets == 0.0)[:-1]
+    change, capital = reached - held, moment.value or policy.capital
+    cost = policy.cost_at(moment).of(change)
     ordered = np.flatnonzero(np.abs(change) > DUST)
     ordered = ordered[np.argsort(-np.abs(change[ordered]), kind="stable")]
     return tuple(
@@ -75,7 +77,7 @@ def order_list(moment: Moment, targets: Float[ndarray, " n"], policy: TradingPol
             value=float(abs(change[i])) * capital,
             from_weight=float(held[i]),
             to_weight=float(reached[i]),
-            estimated_cost=float(abs(change[i])) * capital * cost,
+            estimated_cost=float(cost[i]) * capital,
             reason=_reason(i, moment, targets, held),
         )
         for i in ordered.tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["fixed_targets", "left_names", "within_band", "without_names"]
+__all__ = ["fixed_targets", "left_names", "to_level", "within_band", "without_names"]
 
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ def left_names(moment: Moment) -> Bool[ndarray, " n"]:
 
 
 def fixed_targets(targets: Float[ndarray, " n"], reset: Bool[ndarray, " n"], moment: Moment) -> Float[ndarray, " n"]:
-    """Return the fixed targets as they stand at `moment`, summing to one.
+    """Return the fixed targets as they stand at `moment`; what they leave in cash stays in cash.
 
     Names that left get zero. Names in `reset` (neutral ones, and those that joined since the decision) get their benchmark weight. The rest
     keep their targets, scaled to what is left.
@@ -38,9 +38,10 @@ def fixed_targets(targets: Float[ndarray, " n"], reset: Bool[ndarray, " n"], mom
     reset = reset & ~left
     kept = np.where(left | reset, 0.0, targets)
     at_benchmark = np.where(reset, moment.benchmark, 0.0)
+    invested = 1.0 if abs(float(targets.sum()) - 1.0) < 1e-9 else float(targets.sum())
     if kept.sum() == 0.0:
-        return np.asarray(at_benchmark / at_benchmark.sum())
-    return np.asarray(at_benchmark + kept * ((1.0 - at_benchmark.sum()) / kept.sum()))
+        return np.asarray(at_benchmark * (invested / at_benchmark.sum()))
+    return np.asarray(at_benchmark + kept * ((invested - at_benchmark.sum()) / kept.sum()))
 
 
 def without_names(weights: Float[ndarray, " n1"], left: Bool[ndarray, " n"]) -> Float[ndarray, " n1"]:
@@ -70,16 +71,15 @@ def within_band(
     low, high = np.maximum(target - width, 0.0), target + width
     edge = np.clip(weights, low, high)
     missing = 1.0 - float(edge.sum())
-    return _to_level(target, edge, high) if missing > 0.0 else _to_level(target, low, edge)
+    return to_level(target, edge, high) if missing > 0.0 else to_level(target, low, edge)
 
 
-def _to_level(target: Float[ndarray, " m"], low: Float[ndarray, " m"], high: Float[ndarray, " m"]) -> Float[ndarray, " m"]:
-    """Return ``clip(target + level, low, high)`` with the level at which it sums to one."""
-    at = np.concatenate((low - target, high - target))
-    order = np.argsort(at, kind="stable")
-    at = at[order]
-    slope = np.cumsum(np.repeat([1.0, -1.0], len(target))[order])
-    height = low.sum() + np.concatenate(([0.0], np.cumsum(slope[:-1] * np.diff(at))))
-    piece = max(int(np.searchsorted(height, 1.0, side="right")) - 1, 0)
-    level = at[piece] + ((1.0 - height[piece]) / slope[piece] if slope[piece] > 0.5 else 0.0)
+def to_level(target: Float[ndarray, " m"], low: Float[ndarray, " m"], high: Float[ndarray, " m"], total: float = 1.0) -> Float[ndarray, " m"]:
+    """Return ``clip(target + level, low, high)`` with the level at which it sums to `total`; `high` may be infinite."""
+    bends, turns = np.concatenate((low - target, high - target)), np.repeat([1.0, -1.0], len(target))
+    order = np.argsort(bends, kind="stable")[: int(np.isfinite(bends).sum())]
+    bends, slope = bends[order], np.cumsum(turns[order])
+    height = low.sum() + np.concatenate(([0.0], np.cumsum(slope[:-1] * np.diff(bends))))
+    piece = max(int(np.searchsorted(height, total, side="right")) - 1, 0)
+    level = bends[piece] + ((total - height[piece]) / slope[piece] if slope[piece] > 0.5 else 0.0)
     return np.asarray(np.clip(target + level, low, high))

@@ -49,6 +49,7 @@ class Decision:
         on: session, YYYY-MM-DD: what was known at its close.
         holdings: CSV with asset_id,weight; None for the benchmark.
         frequency: daily or monthly; None for daily where there are daily returns.
+        flow: money paid in (positive) or out before the trade.
     """
 
     mandate: Path
@@ -56,6 +57,7 @@ class Decision:
     on: str
     holdings: Path | None = None
     frequency: str | None = None
+    flow: float = 0.0
 
     def open(self) -> tuple[Mandate, Moment]:
         """Return the mandate and the moment.
@@ -73,6 +75,12 @@ class Decision:
             from gammastar.trade import read_weights
 
             moment = moment.with_holdings(read_weights(self.holdings, moment.assets))
+        if self.flow:
+            held = moment.benchmark if moment.holdings is None else moment.holdings
+            try:
+                moment = moment.with_holdings(held, signed.trading.capital).with_flow(self.flow)
+            except ValueError as error:
+                raise UsageError("--flow", str(error), advice="the value before the flow is trading.capital of the mandate") from error
         return signed, moment
 
 

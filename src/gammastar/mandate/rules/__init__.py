@@ -8,7 +8,7 @@ from gammastar.mandate.rules.concentration import FiveTenForty, IssuerLimit, Top
 from gammastar.mandate.rules.discrete import Lot, MinimumHolding, MinimumTrade, Names
 from gammastar.mandate.rules.lists import AssetList, Exclude, Exclusion, Freeze, ListEntry, MustSell, NoBuy, NoSell
 from gammastar.mandate.rules.risk import Beta, FactorRisk, RiskContribution, SpecificRisk, TrackingError
-from gammastar.mandate.rules.trades import Buys, HoldingLiquidity, TradeLiquidity, Turnover, TurnoverYear
+from gammastar.mandate.rules.trades import Buys, CashMode, HoldingLiquidity, TradeLiquidity, Turnover, TurnoverYear
 from gammastar.mandate.rules.weights import (
     ActiveShare,
     ActiveWeight,
@@ -27,6 +27,7 @@ __all__ = [
     "Beta",
     "Buys",
     "Cash",
+    "CashMode",
     "Exclude",
     "Exclusion",
     "Exposure",

@@ -88,6 +88,11 @@ class Rule(Protocol):
         """Growth a year for each unit of excess over the limit of a soft rule; None for a hard rule."""
         ...
 
+    @property
+    def clause(self) -> str:
+        """The clause of the mandate that the rule comes from; empty where none is told."""
+        ...
+
     def rows(self, moment: Moment) -> tuple[Row, ...]:
         """Return the rule as labelled rows, before the trade."""
         ...
@@ -113,10 +118,12 @@ class RuleOptions:
     Args:
         priority: place in the order of giving way when rules contradict each other: 1 first, 5 last, 0 never.
         penalty: growth a year for each unit of excess over the limit; the rule is then soft. None for a hard rule.
+        clause: of the mandate that the rule comes from, so that messages can name it; the entries of a list have clauses of their own.
     """
 
     priority: int = 3
     penalty: float | None = None
+    clause: str = ""
     unit: ClassVar[str] = "%"
     needs_covariance: ClassVar[bool] = False
 

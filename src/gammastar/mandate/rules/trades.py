@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["Buys", "HoldingLiquidity", "TradeLiquidity", "Turnover", "TurnoverYear"]
+__all__ = ["Buys", "CashMode", "HoldingLiquidity", "TradeLiquidity", "Turnover", "TurnoverYear"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -147,6 +147,44 @@ class HoldingLiquidity(RuleOptions):
         """Return the largest holding in average daily volumes."""
         value = moment.need_value(self.name)
         return _largest(self, weights * value, moment.average_traded(self.window), value, moment)
+
+
+@dataclass(frozen=True)
+class CashMode(RuleOptions):
+    """A contribution is invested without a sale, a withdrawal raised without a purchase; names that left the benchmark are sold all the same.
+
+    Applies only where the moment has a flow (`Moment.with_flow`); without the rule, flows are rebalanced with the rest.
+
+    Args:
+        tolerance: weight that may be traded the wrong way; only a relaxation makes it more than zero.
+    """
+
+    tolerance: float = 0.0
+    name: ClassVar[str] = "cash_mode"
+
+    def rows(self, moment: Moment) -> tuple[Row, ...]:
+        """Return bounds at the holdings, on the side that the flow forbids."""
+        n, held = len(moment.benchmark), _held(moment)
+        none, one = np.full(n, np.inf), np.ones(n)
+        if moment.flow > 0.0:
+            floor = np.where(moment.members, held - self.tolerance, -np.inf)
+            return (Bounds(self.name, floor, none, -one, 0.0 * one, self.penalty),)
+        if moment.flow < 0.0:
+            return (Bounds(self.name, -none, held + self.tolerance, 0.0 * one, one, self.penalty),)
+        return ()
+
+    def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading | None:
+        """Return the largest trade in the wrong direction; None where there is no flow or holdings are not known."""
+        if moment.holdings is None or moment.flow == 0.0:
+            return None
+        wrong = [(h - w if moment.flow > 0.0 else w - h) if moment.flow < 0.0 or mu > 0.0 else 0.0
+                 for w, h, mu in zip(weights.tolist(), moment.holdings.tolist(), moment.benchmark.tolist(), strict=True)]  # fmt: skip
+        worst = int(np.argmax(wrong))
+        return Reading(self.name, wrong[worst], self.tolerance, self.tolerance - wrong[worst], moment.assets.label(worst))
+
+    def loosened(self, amount: float) -> CashMode:
+        """Return the rule with its tolerance wider by `amount`."""
+        return replace(self, tolerance=self.tolerance + amount)
 
 
 def _largest(rule: TradeLiquidity | HoldingLiquidity, money: Float[ndarray, " n"], volume: Float[ndarray, " n"], value: float, moment: Moment) -> Reading:

@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 
 from gammastar.core.generating import Diversity, Entropy, GeneratingFunction, GiniSimpson, Market, bet_dial
 from gammastar.mandate.growth import ArithmeticGrowth, EqualGrowth, GivenGrowth, GrowthAssumption, RankGrowth
+from gammastar.mandate.schema.csv_files import GrowthFile, WeightFile  # noqa: TC001 - pydantic reads annotations
 from gammastar.mandate.schema.fields import Count, Day, Model, Years, refuse_misplaced
-from gammastar.mandate.schema.tables import GrowthFile, WeightFile
 from gammastar.mandate.second import GeneratedBenchmark, GivenBenchmark, SecondBenchmark
 from gammastar.mandate.strategy import Generated, Strategy, VariancePenalty, VolatilityCapture
 

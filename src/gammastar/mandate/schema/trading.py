@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from gammastar.mandate.costs import CostModel, PriceImpact
 from gammastar.mandate.explain import refusal
-from gammastar.mandate.schema.fields import BasisPoints, Count, Fraction, Model, Money, Sessions, Ticks
+from gammastar.mandate.schema.fields import BasisPoints, Count, Days, Fraction, Model, Money, Sessions, Text, Ticks
 from gammastar.mandate.strategy import Clocks, DataPolicy, TradingPolicy
 from gammastar.market.calendar import Clock
 from gammastar.risk.statistical import StatisticalFactors
@@ -43,6 +44,48 @@ class ClocksEntry(Model):
         return Clocks(self.reoptimise, self.rebalance, self.lag)
 
 
+class StepEntry(Model):
+    """One step of `[trading.costs]`: beyond a trade of so many average daily volumes the rate rises."""
+
+    above: Days
+    extra_bp: BasisPoints
+
+
+class ImpactEntry(Model):
+    """`[trading.costs.impact]`: what a large trade moves the price by."""
+
+    coefficient: Annotated[float, Field(ge=0.0, le=100.0, allow_inf_nan=False, description="0 to 100; about 1 in published estimates")] = 1.0
+    exponent: Annotated[float, Field(gt=1.0, le=2.0, allow_inf_nan=False, description="above 1, up to 2: 1.5 is the square-root law")] = 1.5
+    window: Count = 21
+
+
+class CostsEntry(Model):
+    """`[trading.costs]`: what is said of costs beyond `cost_bp`."""
+
+    sell_bp: BasisPoints | None = None
+    assets_bp: dict[Text, BasisPoints] = Field(default_factory=dict)
+    steps: Annotated[tuple[StepEntry, ...], Field(strict=False)] = ()
+    impact: ImpactEntry | None = None
+    window: Count = 21
+
+    @model_validator(mode="after")
+    def _rising(self) -> CostsEntry:
+        starts = [step.above for step in self.steps]
+        if sorted(set(starts)) != starts:
+            raise refusal("steps must rise", key="steps", got=str(starts), allowed="each above the one before", advice="put them in order, each once")
+        return self
+
+    def build(self) -> CostModel:
+        """Return the cost model."""
+        return CostModel(
+            sell=None if self.sell_bp is None else self.sell_bp / 1e4,
+            assets=tuple(sorted((asset, rate / 1e4) for asset, rate in self.assets_bp.items())),
+            steps=tuple((step.above, step.extra_bp / 1e4) for step in self.steps),
+            impact=None if self.impact is None else PriceImpact(self.impact.coefficient, self.impact.exponent, self.impact.window),
+            window=self.window,
+        )
+
+
 class TradingEntry(Model):
     """`[trading]`: costs and the no-trade band in basis points, whole shares, money at the start."""
 
@@ -50,10 +93,11 @@ class TradingEntry(Model):
     band_bp: BasisPoints = 0.0
     whole_shares: bool = False
     capital: Money = 100_000_000.0
+    costs: CostsEntry = CostsEntry()
 
     def build(self) -> TradingPolicy:
         """Return the way of trading."""
-        return TradingPolicy(self.cost_bp / 1e4, self.band_bp / 1e4, self.whole_shares, self.capital)
+        return TradingPolicy(self.cost_bp / 1e4, self.band_bp / 1e4, self.whole_shares, self.capital, self.costs.build())
 
 
 class DataEntry(Model):
