@@ -78,11 +78,12 @@ def _volatility(moment: Moment) -> tuple[ndarray, ndarray]:
 
 def _beta(moment: Moment) -> tuple[ndarray, ndarray]:
     logs, observed = _window(moment, _A_YEAR[moment.frequency], 0)
+    stop = len(moment.returns)
+    if len(logs) == stop:  # a return is earned by the weights of the session before, and the first of all has none
+        logs, observed = logs[1:], observed[1:]
     if len(logs) < 2:
         return np.zeros(logs.shape[1]), np.zeros(logs.shape[1], dtype=bool)
-    stop = len(moment.returns)
-    weights = moment.benchmark_history[stop - len(logs) - 1 : stop - 1] if stop > len(logs) else moment.benchmark_history[: len(logs)]
-    index = np.log1p(np.einsum("tn,tn->t", weights, moment.returns[-len(logs) :]))
+    index = np.log1p(np.einsum("tn,tn->t", moment.benchmark_history[stop - len(logs) - 1 : stop - 1], moment.returns[stop - len(logs) :]))
     count = observed.sum(axis=0)
     centred = observed * (index[:, None] - (observed * index[:, None]).sum(axis=0) / np.maximum(count, 1))
     spread = (centred**2).sum(axis=0)

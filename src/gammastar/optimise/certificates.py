@@ -8,7 +8,6 @@ from __future__ import annotations
 
 __all__ = ["Certificate", "cheap_certificate"]
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from gammastar.core.rows import AbsoluteSum, Bounds, Budget, LinearRows
 from gammastar.optimise.problem import LONG_ONLY, neutral_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from jaxtyping import Bool, Float, Int
     from numpy import ndarray

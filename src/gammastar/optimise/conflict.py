@@ -7,15 +7,14 @@ its rules leave no weights, and without any one of them the others do. Long-only
 
 from __future__ import annotations
 
-__all__ = ["Contradiction", "bare", "contradiction", "feasible", "further_contradiction"]
+__all__ = ["Contradiction", "contradiction", "further_contradiction"]
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gammastar.mandate.strategy import TradingPolicy, VolatilityCapture
 from gammastar.optimise.certificates import cheap_certificate
-from gammastar.optimise.problem import state_problem
-from gammastar.optimise.solver import Answer, Outcome, solve
+from gammastar.optimise.elastic import hard_answer
+from gammastar.optimise.solver import Answer, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,16 +36,6 @@ class Contradiction:
     sentence: str = ""
 
 
-def bare(mandate: Mandate) -> Mandate:
-    """Return `mandate` without what has no part in feasibility: growth assumption, penalties, costs."""
-    return replace(mandate, strategy=VolatilityCapture(), trading=TradingPolicy())
-
-
-def feasible(mandate: Mandate, moment: Moment) -> bool:
-    """Return whether some weights keep the convex rows of every hard rule."""
-    return solve(state_problem(mandate, moment), feasibility_only=True).outcome is Outcome.SOLVED
-
-
 def contradiction(mandate: Mandate, moment: Moment) -> Contradiction:
     """Return an irreducible set of rules that cannot hold together.
 
@@ -56,12 +45,11 @@ def contradiction(mandate: Mandate, moment: Moment) -> Contradiction:
         mandate: the rules.
         moment: with what they need.
     """
-    plain = bare(mandate)
-    kept = _suspects(plain, moment)
-    smaller = _filtered(plain, moment, kept)
+    kept = _suspects(mandate, moment)
+    smaller = _filtered(mandate, moment, kept)
     while smaller != kept:  # without a rule, names that stand still may stand elsewhere: what could not be spared before may be spared now
-        kept, smaller = smaller, _filtered(plain, moment, smaller)
-    proof = cheap_certificate(_with(plain, kept), moment) if kept else None
+        kept, smaller = smaller, _filtered(mandate, moment, smaller)
+    proof = cheap_certificate(_with(mandate, kept), moment) if kept else None
     return Contradiction(tuple(rule.name for rule in mandate.rules if rule.name in kept), "" if proof is None else proof.sentence)
 
 
@@ -99,7 +87,7 @@ def _filtered(mandate: Mandate, moment: Moment, kept: frozenset[str]) -> frozens
 
 
 def _answer(mandate: Mandate, moment: Moment, rules: Collection[str]) -> Answer:
-    return solve(state_problem(_with(mandate, rules), moment), feasibility_only=True)
+    return hard_answer(_with(mandate, rules), moment)
 
 
 def _infeasible(mandate: Mandate, moment: Moment, rules: Collection[str]) -> bool:

@@ -17,6 +17,7 @@ from gammastar.mandate.rules import Cash, lacking
 from gammastar.mandate.strategy import Generated
 from gammastar.optimise.conflict import contradiction, further_contradiction
 from gammastar.optimise.discrete import best_answer
+from gammastar.optimise.elastic import hard_answer
 from gammastar.optimise.problem import neutral_names, state_problem
 from gammastar.optimise.proposal import Forecast, Proposal, Relaxation, Status
 from gammastar.optimise.relax import choices, relaxed
@@ -67,8 +68,8 @@ def propose(mandate: Mandate, moment: Moment, *, relax: bool = False) -> Proposa
     _refuse_unknown(mandate, moment)
     problem = state_problem(mandate, moment)
     answer = best_answer(problem)
-    if answer.outcome is Outcome.INFEASIBLE:
-        found = _contradicted(mandate, moment, answer, relax=relax)
+    if answer.outcome is not Outcome.SOLVED and hard_answer(mandate, moment).outcome is Outcome.INFEASIBLE:
+        found = _contradicted(mandate, moment, relax=relax)
         return found if found.problem is not None else replace(found, problem=problem)  # a relaxed proposal brings the problem it solved
     found = _released(mandate, moment, answer)
     return replace(found, problem=problem, objective=problem.value(found.targets) if found.solved else None)
@@ -129,14 +130,12 @@ def _held(moment: Moment) -> Float[ndarray, " n"]:
     return moment.benchmark if moment.holdings is None else moment.holdings
 
 
-def _contradicted(mandate: Mandate, moment: Moment, answer: Answer, *, relax: bool) -> Proposal:
+def _contradicted(mandate: Mandate, moment: Moment, *, relax: bool) -> Proposal:
     """Return what is said of rules that contradict each other, or the proposal with some of them relaxed.
 
     Readings of a relaxed proposal are against the mandate as it was signed; the check that releases it is against the mandate as loosened.
     """
     found = contradiction(mandate, moment)
-    if not found.rules:  # the convex rows can be kept: what cannot are discrete ones, and rounding proves nothing
-        return _unsolved(mandate, moment, f"no weights were found that keep the discrete rules too ({answer.message}); loosen one of those")
     given = relaxed(mandate, moment) if relax else None
     if given is not None:
         problem = state_problem(given[0], moment)

@@ -5,9 +5,10 @@ from __future__ import annotations
 __all__ = ["best_answer"]
 
 from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
-from gammastar.core.rows import RiskShares, WholeLots
+from gammastar.core.rows import CountLimit, LeastHolding, LeastTrade, RiskShares, WholeLots
 from gammastar.optimise.excess import ROUNDING, broken_discrete, hard_excess, worth
 from gammastar.optimise.issuers import choose_large
 from gammastar.optimise.lots import whole_lots
@@ -19,8 +20,17 @@ from gammastar.optimise.solver import Answer, Outcome, solve
 if TYPE_CHECKING:
     from gammastar.optimise.problem import Problem
 
-BETS = (1.0, 0.3, 0.0)
-"""Parts of the growth term that guide the search, in turn, until names are found that keep every rule: the last only shuns risk."""
+class Guide(Enum):
+    """What objective guides the search for pieces. They are taken in turn, until weights are found that keep every rule."""
+
+    OWN = "the problem's own"
+    CAREFUL = "a third of the growth term, and all of the risk"
+    SAFE = "risk alone"
+    FEW = "as few names as can be"
+
+
+BY_NAME = (CountLimit, LeastHolding, LeastTrade, WholeLots)
+"""Rows that leave each name pieces to choose from."""
 
 ENOUGH, LEAST = 0.002, 1e-6
 """A gap to the relaxation, as a part of its objective and in growth a year, that is not worked on."""
@@ -59,8 +69,8 @@ def best_answer(problem: Problem) -> Answer:
 
 def _search(problem: Problem, relaxed: Answer) -> Answer | None:
     """Return the first answer found that keeps every row, searching with ever smaller bets."""
-    for bet in BETS:
-        candidate = _attempt(problem, relaxed, bet)
+    for guide in Guide:
+        candidate = _attempt(problem, relaxed, guide)
         if candidate is not None and not broken_discrete(problem, candidate.weights) and hard_excess(problem, candidate.weights) <= ROUNDING:
             return candidate
     return None
@@ -71,14 +81,13 @@ def _allowance(problem: Problem) -> Effort:
     return Effort(7.0 * (len(problem.free) + OVERHEAD) + 1500.0)
 
 
-def _attempt(problem: Problem, relaxed: Answer, bet: float) -> Answer | None:
+def _attempt(problem: Problem, relaxed: Answer, by: Guide) -> Answer | None:
     """Return an answer that may keep every row, or None."""
     effort = _allowance(problem)
-    guide = problem if bet == 1.0 else _guide(problem, bet)
-    start = relaxed if bet == 1.0 else effort.solve(guide)
-    shares = any(isinstance(row, RiskShares) for row in problem.discrete)
-    start = keep_shares(guide, start) if start is not None and shares else start
-    if start is None:
+    guide = _guided(problem, relaxed, by)
+    start = relaxed if guide is problem else None if guide is None else effort.solve(guide)
+    start = None if guide is None or start is None else _with_shares(guide, start)
+    if guide is None or start is None:
         return None
     steps = tangents(guide, start.weights)
     large = choose_large(replace(guide, rows=(*guide.rows, *steps)), start, effort)
@@ -86,8 +95,11 @@ def _attempt(problem: Problem, relaxed: Answer, bet: float) -> Answer | None:
         return None
     work = replace(problem, rows=(*problem.rows, *large))
     stepped = replace(work, rows=(*work.rows, *steps))
+    if not any(isinstance(row, BY_NAME) for row in problem.discrete):
+        answer = effort.solve(stepped) if large or guide is not problem else start
+        return None if answer is None else _with_shares(work, answer) if answer is not start else start
     choice = dive(replace(guide, rows=(*guide.rows, *large, *steps)), start, effort)
-    if choice is not None and bet != 1.0:
+    if choice is not None and guide is not problem:
         choice = _again(stepped, choice, effort) or choice
     if choice is None:
         return None
@@ -95,10 +107,19 @@ def _attempt(problem: Problem, relaxed: Answer, bet: float) -> Answer | None:
     return _finished(work, improved(stepped, choice, _allowance(problem), best - max(ENOUGH * abs(best), LEAST)))
 
 
-def _guide(problem: Problem, bet: float) -> Problem:
-    """Return the problem with part of the growth term, and all of the risk."""
+def _guided(problem: Problem, relaxed: Answer, by: Guide) -> Problem | None:
+    """Return the problem with the objective that guides the search; None where that guide has no use."""
     variances = tuple(replace(v, factor=max(v.factor, 1.0), specific=max(v.specific, 1.0)) for v in problem.variances)
-    return replace(problem, growth=bet * problem.growth, variances=variances)
+    most = [row.maximum for row in problem.discrete if isinstance(row, CountLimit) and row.maximum]
+    match by:
+        case Guide.OWN:
+            return problem
+        case Guide.CAREFUL:
+            return replace(problem, growth=problem.growth / 3.0, variances=variances)
+        case Guide.SAFE:
+            return replace(problem, growth=0.0 * problem.growth, variances=variances)
+        case Guide.FEW:  # a small weight is shunned more than a large one: the number of names, made smooth
+            return replace(problem, growth=-0.1 / (1.0 + 3.0 * min(most) * relaxed.weights)) if most else None
 
 
 def _again(problem: Problem, choice: Choice, effort: Effort) -> Choice | None:
@@ -114,13 +135,14 @@ def _finished(problem: Problem, choice: Choice) -> Answer | None:
     fixed = restrict(problem, pieces, pieces.only(choice.piece))
     if fixed is None:
         return None
-    if any(isinstance(row, RiskShares) for row in problem.discrete):
-        kept = keep_shares(fixed, answer)
-        if kept is None:
-            return None
-        answer = kept
+    kept = _with_shares(fixed, answer)
     lots = next((row for row in problem.discrete if isinstance(row, WholeLots)), None)
-    return answer if lots is None else whole_lots(fixed, answer, lots)
+    return kept if lots is None or kept is None else whole_lots(fixed, kept, lots)
+
+
+def _with_shares(problem: Problem, answer: Answer) -> Answer | None:
+    """Return the answer with every share of risk kept, or None."""
+    return keep_shares(problem, answer) if any(isinstance(row, RiskShares) for row in problem.discrete) else answer
 
 
 def _not_kept(problem: Problem) -> Answer:

@@ -218,7 +218,7 @@ def _after_cone(row: RiskCone, weights: Float[ndarray, " n"], moves: _Moves) -> 
     away, sigma = weights - row.centre, row.covariance
     against, own = sigma.times(away)[moves.at], sigma.variances[moves.at]
     variance = sigma.quadratic(away) + 2.0 * moves.size * against + moves.size**2 * own
-    return np.maximum(np.sqrt(np.maximum(variance, 0.0)) - row.limit, 0.0)
+    return np.asarray(np.maximum(np.sqrt(np.maximum(variance, 0.0)) - row.limit, 0.0))
 
 
 def _after_sum(row: AbsoluteSum, weights: Float[ndarray, " n"], moves: _Moves) -> Float[ndarray, " c"]:
@@ -227,12 +227,12 @@ def _after_sum(row: AbsoluteSum, weights: Float[ndarray, " n"], moves: _Moves) -
 
     away = weights - row.centre
     total = float(part(away).sum()) - part(away)[moves.at] + part(away[moves.at] + moves.size)
-    return np.maximum(total - row.limit, 0.0)
+    return np.asarray(np.maximum(total - row.limit, 0.0))
 
 
 def _after_budget(row: Budget, weights: Float[ndarray, " n"], moves: _Moves) -> Float[ndarray, " c"]:
     cash = 1.0 - float(weights.sum()) - moves.size
-    return np.maximum(row.minimum - cash, 0.0) + np.maximum(cash - row.maximum, 0.0)
+    return np.asarray(np.maximum(row.minimum - cash, 0.0) + np.maximum(cash - row.maximum, 0.0))
 
 
 _AFTER: dict[type, Callable[..., Float[ndarray, " c"]]] = {

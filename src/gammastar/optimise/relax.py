@@ -7,16 +7,16 @@ then stated again at the loosened rule. Names that stand still may move with a b
 
 from __future__ import annotations
 
-__all__ = ["choices", "least_loosening", "may_give_way", "relaxed"]
+__all__ = ["choices", "least_loosening", "relaxed"]
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gammastar.core.excess_growth import expected_captured_volatility
-from gammastar.core.rows import Bounds, ConvexRow
-from gammastar.optimise.conflict import bare, feasible
+from gammastar.core.rows import Bounds
+from gammastar.optimise.elastic import feasible, hard_problem, least_excess, may_give_way, natural_unit, written_limit
 from gammastar.optimise.problem import Problem, state_problem
 from gammastar.optimise.proposal import Relaxation
 from gammastar.optimise.solver import Answer, Outcome, solve
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gammastar.market.moment import Moment
 
 LAST_TO_GIVE = 5
-MARGINS = (1e-8, 2e-7)
+MARGINS = (1e-8, 2e-7, 7e-7)
 """At the least amount there may be but one portfolio: so much more, relative above one, lets the solver find it."""
 RESOLUTION = 2e-8
 """Amounts are bisected to this."""
@@ -40,64 +40,67 @@ ROUNDS = 12
 
 
 @dataclass(frozen=True, eq=False)
-class _Search:
-    """The search for the least amount by which one rule has to be loosened.
+class _Least:
+    """The least amount by which one rule has to be loosened.
 
     Args:
-        mandate: with the rule.
-        plain: the same without what has no part in feasibility.
-        moment: with what the rules need.
-        rule: that gives way.
+        amount: infinite where none does it.
+        weights: that keep all rules then, shape (n,), or None.
+        best: whether they are the best that do.
     """
 
+    amount: float
+    weights: Float[ndarray, " n"] | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """The search for the least amount by which one rule of a mandate has to be loosened."""
+
     mandate: Mandate
-    plain: Mandate
     moment: Moment
     rule: Rule
 
-    def least(self) -> tuple[float, Answer | None]:
-        """Return the least amount, infinite where none does it, and the best answer there; None where the solver finds none."""
-        if not may_give_way(self.rule, self.moment):
-            return np.inf, None
+    def least(self) -> _Least:
+        """Return the least amount."""
         at = 0.0
-        for _ in range(ROUNDS):
-            problem = self.elastic(at)
-            answer = solve(problem, least={self.rule.name: 1.0})
+        for _ in range(ROUNDS if may_give_way(self.rule, self.moment) else 0):
+            problem = hard_problem(self._at(at), self.moment, frozenset({self.rule.name}))
+            answer = least_excess(problem, {self.rule.name: 1.0})
             if answer.outcome is not Outcome.SOLVED:
-                return np.inf, None
+                return _Least(np.inf)
             more = answer.exceeded.get(self.rule.name, 0.0)
             at += more
             best = _best(self.mandate, self.moment, {self.rule.name: at})
-            if best is not None:
-                return (at, best) if not _stands_in_the_way(problem, self.rule, self.moment) else self.bisected(0.0, at)
+            if best is not None or self._enough(at + MARGINS[1] * (1.0 + at)):
+                if _stands_in_the_way(problem, self.rule, self.moment):
+                    return self._bisected(0.0, at)
+                return _Least(at, answer.weights) if best is None else _Least(at, best.weights, best=True)
             if more <= MARGINS[-1]:
                 break
-        above = self.large_enough(at)
-        return self.bisected(at, above) if np.isfinite(above) else (np.inf, None)
+        return self._bisected(at, self._large_enough(at))
 
-    def elastic(self, at: float) -> Problem:
-        """Return the problem in which the rule, loosened by `at`, may be exceeded."""
-        return state_problem(_loosened(self.plain, {self.rule.name: at}), self.moment, elastic=frozenset({self.rule.name}))
+    def _at(self, amount: float) -> Mandate:
+        return _loosened(self.mandate, {self.rule.name: amount})
 
-    def enough(self, amount: float) -> bool:
-        """Return whether an amount does it."""
-        return feasible(_loosened(self.plain, {self.rule.name: amount}), self.moment)
+    def _enough(self, amount: float) -> bool:
+        return feasible(self._at(amount), self.moment)
 
-    def large_enough(self, amount: float) -> float:
+    def _large_enough(self, amount: float) -> float:
         """Return an amount that does it, or infinity."""
-        larger = max(amount, 1e-3)
-        for _ in range(ROUNDS):
-            larger *= 4.0
-            if self.enough(larger):
-                return larger
-        return np.inf
+        larger = [max(amount, 1e-3) * 4.0**k for k in range(1, ROUNDS)]
+        return next((amount for amount in larger if self._enough(amount)), np.inf)
 
-    def bisected(self, below: float, above: float) -> tuple[float, Answer | None]:
-        """Return the least amount between one that is not enough and one that is, and the best answer there."""
+    def _bisected(self, below: float, above: float) -> _Least:
+        """Return the least amount between one that is not enough and one that is."""
+        if not np.isfinite(above):
+            return _Least(above)
         while above - below > RESOLUTION * (1.0 + below):
             middle = 0.5 * (below + above)
-            below, above = (below, middle) if self.enough(middle) else (middle, above)
-        return above, _best(self.mandate, self.moment, {self.rule.name: above})
+            below, above = (below, middle) if self._enough(middle) else (middle, above)
+        best = _best(self.mandate, self.moment, {self.rule.name: above})
+        return _Least(above) if best is None else _Least(above, best.weights, best=True)
 
 
 def least_loosening(mandate: Mandate, moment: Moment, rule: str) -> Relaxation:
@@ -112,8 +115,7 @@ def least_loosening(mandate: Mandate, moment: Moment, rule: str) -> Relaxation:
         rule: its name.
     """
     asked = _named(mandate, rule)
-    amount, answer = _Search(mandate, bare(mandate), moment, asked).least()
-    return _told(asked, amount, moment, None if answer is None else answer.weights)
+    return _told(asked, _Search(mandate, moment, asked).least(), moment)
 
 
 def choices(mandate: Mandate, moment: Moment, rules: Iterable[str]) -> tuple[Relaxation, ...]:
@@ -138,22 +140,16 @@ def relaxed(mandate: Mandate, moment: Moment) -> tuple[Mandate, tuple[Relaxation
         mandate: that leaves no weights.
         moment: with what its rules need.
     """
-    plain = bare(mandate)
-    last = next((p for p in range(1, LAST_TO_GIVE + 1) if _reachable(plain, moment, p)), None)
+    last = next((p for p in range(1, LAST_TO_GIVE + 1) if _reachable(mandate, moment, p)), None)
     amounts: dict[str, float] = {}
     for _ in range(ROUNDS if last is not None else 0):
-        more = _in_order(_loosened(plain, amounts), moment, last or 0)
+        more = _in_order(_loosened(mandate, amounts), moment, last or 0)
         if not more:
             return None
         amounts = {rule.name: amounts.get(rule.name, 0.0) + more.get(rule.name, 0.0) for rule in mandate.rules if rule.name in {*amounts, *more}}
-        if _best(plain, moment, amounts) is not None:
-            return _applied(mandate, moment, _trimmed(plain, moment, amounts))
+        if feasible(_loosened(mandate, _widened(amounts, MARGINS[1])), moment):
+            return _applied(mandate, moment, _trimmed(mandate, moment, amounts))
     return None
-
-
-def may_give_way(rule: Rule, moment: Moment) -> bool:
-    """Return whether a rule could end a conflict by giving way: hard, and with a convex row."""
-    return any(isinstance(row, get_args(ConvexRow)) and row.penalty is None for row in rule.rows(moment))
 
 
 def _named(mandate: Mandate, name: str) -> Rule:
@@ -194,44 +190,33 @@ def _giving(mandate: Mandate, moment: Moment, lowest: int, highest: int) -> dict
 def _reachable(mandate: Mandate, moment: Moment, last: int) -> bool:
     """Return whether weights exist when the rules of priority 1 to `last` may give way."""
     elastic = frozenset(_giving(mandate, moment, 1, last))
-    return solve(state_problem(mandate, moment, elastic=elastic), feasibility_only=True).outcome is Outcome.SOLVED
+    return least_excess(hard_problem(mandate, moment, elastic), {}).outcome is Outcome.SOLVED
 
 
 def _in_order(mandate: Mandate, moment: Moment, last: int) -> dict[str, float]:
     """Return the least excess by rule along the slopes, the rules of priority `last` first; empty where the solver fails."""
-    problem = state_problem(mandate, moment, elastic=frozenset(_giving(mandate, moment, 1, last)))
+    problem = hard_problem(mandate, moment, frozenset(_giving(mandate, moment, 1, last)))
     most: dict[str, float] = {}
     for priority in range(last, 0, -1):
         level = _giving(mandate, moment, priority, priority)
         if not level:
             continue
-        answer = solve(problem, least={name: 1.0 / _natural_unit(rule) for name, rule in level.items()}, most=most)
+        answer = least_excess(problem, {name: 1.0 / natural_unit(rule) for name, rule in level.items()}, most)
         if answer.outcome is not Outcome.SOLVED:
             return {}
-        most |= {name: answer.exceeded.get(name, 0.0) + MARGINS[0] * _natural_unit(rule) for name, rule in level.items()}
-    return {name: excess for name, excess in most.items() if excess > 10.0 * MARGINS[0] * _natural_unit(_named(mandate, name))}
-
-
-def _natural_unit(rule: Rule) -> float:
-    """Return what an excess is compared with: the rule's limit, or 1% for a rule without one."""
-    return max(abs(_limit(rule)) or 0.01, 1e-3)
-
-
-def _limit(rule: Rule) -> float:
-    """Return the limit of a rule as it is written (its first, where it has several), or zero."""
-    own = (getattr(rule, name, None) for name in ("limit", "each", "maximum", "plus", "multiple", "minimum"))
-    return next((float(limit) for limit in own if limit is not None), 0.0)
+        most |= {name: answer.exceeded.get(name, 0.0) + MARGINS[0] * natural_unit(rule) for name, rule in level.items()}
+    return {name: excess for name, excess in most.items() if excess > 10.0 * MARGINS[0] * natural_unit(_named(mandate, name))}
 
 
 def _trimmed(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> dict[str, float]:
     """Return the amounts, those of rules that move names which stand still made as small as the others allow, the last to give way first."""
     amounts = dict(amounts)
-    problem = state_problem(mandate, moment, elastic=frozenset(amounts))
+    problem = hard_problem(mandate, moment, frozenset(amounts))
     for rule in sorted(mandate.rules, key=lambda rule: -rule.priority):
         if rule.name in amounts and _stands_in_the_way(problem, rule, moment):
             others = _loosened(mandate, _widened({name: amount for name, amount in amounts.items() if name != rule.name}, MARGINS[0]))
-            amounts[rule.name] = min(_Search(others, others, moment, rule).least()[0], amounts[rule.name])
-    return {name: amount for name, amount in amounts.items() if amount > 10.0 * MARGINS[0] * _natural_unit(_named(mandate, name))}
+            amounts[rule.name] = min(_Search(others, moment, rule).least().amount, amounts[rule.name])
+    return {name: amount for name, amount in amounts.items() if amount > 10.0 * MARGINS[0] * natural_unit(_named(mandate, name))}
 
 
 def _applied(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> tuple[Mandate, tuple[Relaxation, ...]] | None:
@@ -240,18 +225,19 @@ def _applied(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> 
         given = _widened(amounts, margin)
         answer = solve(state_problem(_loosened(mandate, given), moment))
         if answer.outcome is Outcome.SOLVED:
-            return _loosened(mandate, given), tuple(_told(_named(mandate, name), amount, moment, answer.weights) for name, amount in given.items())
+            return _loosened(mandate, given), tuple(
+                _told(_named(mandate, name), _Least(amount, answer.weights, best=True), moment) for name, amount in given.items()
+            )
     return None
 
 
-def _told(rule: Rule, amount: float, moment: Moment, weights: Float[ndarray, " n"] | None) -> Relaxation:
+def _told(rule: Rule, least: _Least, moment: Moment) -> Relaxation:
     """Return a relaxation, with the place that needs it read by the rule itself on the weights found."""
-    reading = None if weights is None else rule.measure(weights, moment)
-    found = Relaxation(rule.name, amount, _limit(rule), rule.unit, "portfolio", None, rule.priority)
-    if weights is None or reading is None or moment.covariance is None:
+    reading = None if least.weights is None else rule.measure(least.weights, moment)
+    found = Relaxation(rule.name, least.amount, written_limit(rule), rule.unit, "portfolio", None, rule.priority)
+    if least.weights is None or reading is None:
         return found
     floor = reading.value < reading.limit
-    has_limit = getattr(rule, "limit", None) is not None
-    needed = reading.limit + amount if has_limit else reading.value
-    growth = expected_captured_volatility(weights, moment.benchmark, moment.covariance)
+    needed = reading.limit + least.amount if hasattr(rule, "limit") else reading.value
+    growth = expected_captured_volatility(least.weights, moment.benchmark, moment.need_covariance("growth")) if least.best else None
     return replace(found, limit=reading.limit, where=reading.where, growth=growth, needed=needed, floor=floor)

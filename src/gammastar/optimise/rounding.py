@@ -252,7 +252,7 @@ def _neighbours(problem: Problem, choice: Choice, pieces: Pieces) -> list[Int[nd
     same = gains.copy()
     same[here != ZERO, ZERO] = -np.inf
     same[here == ZERO] = -np.inf
-    moves = [(gain, ((int(i), int(same[i].argmax())),)) for i, gain in enumerate(same.max(axis=1)) if np.isfinite(gain)]
+    moves: list[tuple[float, tuple[tuple[int, int], ...]]] = [(gain, ((int(i), int(same[i].argmax())),)) for i, gain in enumerate(same.max(axis=1)) if np.isfinite(gain)]
     out = [(float(gains[i, ZERO]), (int(i), ZERO)) for i in np.flatnonzero((here != ZERO) & np.isfinite(gains[:, ZERO]))]
     into = [(float(gains[i].max()), (int(i), int(gains[i].argmax()))) for i in np.flatnonzero((here == ZERO) & np.isfinite(gains.max(axis=1)))]
     out, into = sorted(out, reverse=True), sorted(into, reverse=True)

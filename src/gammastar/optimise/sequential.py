@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STEPS = 40
 KEPT = 2e-10
 """A share over its limit by less is kept (the check allows more)."""
-SETTLED = 1e-10
+SETTLED = 1e-8
 """Growth a year by which two steps may still differ."""
 CLOSE = 0.5
 """Groups with more than this part of the limit get a tangent."""

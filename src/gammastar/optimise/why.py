@@ -59,7 +59,7 @@ class WeightExplanation:
     Args:
         session: of the decision.
         asset: permanent id.
-        label: ticker.
+        label: ticker and id.
         benchmark: index weight.
         held: before the trade.
         target: proposed.
@@ -95,7 +95,7 @@ class WeightExplanation:
         lean = "overweight" if active > 1e-8 else "underweight" if active < -1e-8 else "at its benchmark weight"
         times = self.relative_volatility / self.median_relative_volatility if self.median_relative_volatility > 0.0 else float("nan")
         rows = [
-            f"{self.label} ({self.asset}) at the close of {self.session}: {100 * self.target:.3f}%, {lean}"
+            f"{self.label} at the close of {self.session}: {100 * self.target:.3f}%, {lean}"
             + (f" by {1e4 * abs(active):.1f} bp" if lean.endswith("weight") and abs(active) > 1e-8 else ""),
             "",
             f"benchmark weight       {100 * self.benchmark:9.3f} %",
@@ -186,7 +186,7 @@ def _column(moment: Moment, asset: str) -> int:
     """
     if asset in moment.assets.index:
         return moment.assets.index[asset]
-    found = [i for i in range(len(moment.assets.ids)) if moment.assets.label(i) == asset]
+    found = [i for i, ticker in enumerate(moment.assets.tickers) if ticker == asset]
     held = [i for i in found if moment.benchmark[i] > 0.0]
     found = held if len(held) == 1 else found
     if len(found) != 1:

@@ -280,9 +280,9 @@ def plant(rng: np.random.Generator, m: Moment) -> tuple[g.Rule, ...]:
     between what the rules need together and what they need with one left out, the tight rule contradicts all of the others and no fewer.
     """
     wanted, found = int(rng.choice([2, 3, 4, 5], p=[0.3, 0.4, 0.2, 0.1])), None
-    for last in tightest(rng)[:8]:
+    for last in tightest(rng)[:3]:
         pool = [rule for rule in pushers(rng, m) if rule.name != last.name]
-        kept = [pool[k] for k in rng.permutation(len(pool))[: wanted + 2]]
+        kept = [pool[k] for k in rng.permutation(len(pool))[: wanted + 1]]
         need = least([*kept, last], m, last.name)
         while need is None and kept:
             kept.pop()
