@@ -10,6 +10,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
 DEMO := build/demo
+RELATIVES := .venv/replications
 MANDATE := examples/mandates/us-enhanced-index.toml
 
 # One thread a process: tests and benchmarks run beside each other, and sums come out in the same order.
@@ -38,6 +39,13 @@ env: .venv/.project  ## make .venv with everything, from hash-pinned requirement
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements/docs.txt
 	@touch $@
 
+# Alone in a folder of its own, for it pins an old pandas: only its CSV files are read.
+.venv/.replications: .venv/.requirements requirements/replications.txt
+	rm -rf $(RELATIVES)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes --target $(RELATIVES) --requirement requirements/replications.txt
+	@test -f $(RELATIVES)/universal/data/nyse_o.csv
+	@touch $@
+
 demo: env  ## simulate a large-cap market, run a mandate on it, write the tear sheet
 	rm -rf $(DEMO)
 	$(BIN)/gammastar simulate large-cap --seed 7 --out $(DEMO)/dataset
@@ -51,8 +59,10 @@ test: env ruff mypy  ## lint, types, import contract and every fast test
 
 check: test docs  ## everything but the slow part
 
-check-slow: env  ## the slow part: long runs on real data, Monte Carlo laws
+check-slow: env .venv/.replications  ## the slow part: long runs on real data, Monte Carlo laws, mutations, replications
 	$(BIN)/pytest -m slow
+	$(BIN)/python scripts/mutate
+	$(MAKE) --no-print-directory replications
 
 bench: env  ## benchmarks: one proposal against cvxpy, the real run by phase
 	$(BIN)/python benchmarks/proposal.py
@@ -63,11 +73,14 @@ bench: env  ## benchmarks: one proposal against cvxpy, the real run by phase
 mutations: env  ## break each formula once, in a copy, and see its tests fail
 	$(BIN)/python scripts/mutate
 
-replications: env  ## published and independently found tables, side by side with ours
-	$(BIN)/python -m replications
+replications: env .venv/.replications  ## published and independently found tables, side by side with ours
+	GAMMASTAR_RELATIVES="$${GAMMASTAR_RELATIVES:-$(RELATIVES)/universal/data}" $(BIN)/python -m replications
 
-docs: .venv/.docs  ## build the documentation into build/docs
-	$(BIN)/sphinx-build --fail-on-warning --quiet -b html docs build/docs
+docs: .venv/.docs  ## run the examples and build the documentation into build/docs
+	rm -rf build/pages build/docs
+	mkdir -p build
+	cp -R docs build/pages
+	$(BIN)/sphinx-build --fail-on-warning --quiet -b html -c docs -d build/pages/.doctrees build/pages build/docs
 	@echo "Documentation: build/docs/index.html"
 
 lint: ruff mypy contract  ## ruff, mypy and the import contract alone

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gammastar.core.blocks import decompose_blocks, decompose_stream
+from gammastar.core.blocks import GeneratedParts, decompose_blocks, decompose_stream
 from gammastar.core.decomposition import decompose
 from gammastar.core.generating import Composite, Diversity, Entropy, GeneratingFunction
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STEP, RUN = 1e-12, 1e-10
 NAMES = ("boundary", "l_divergence", "flow")
 FUNCTIONS: dict[str, GeneratingFunction] = {
-    **{f"diversity {p}": Diversity(p) for p in (-1.5, -1.0, -0.4, 0.0, 0.01, 0.05, 0.5, 0.76, 1.0, 2.0, 3.0)},
+    **{f"diversity {p}": Diversity(p) for p in (-1.5, -1.0, -0.4, 0.0, 0.001, 0.01, 0.05, 0.5, 0.76, 1.0, 2.0, 3.0)},
     "entropy": Entropy(0.1),
     "product": Composite(((Diversity(0.5), 0.5), (Entropy(), 0.3))),
 }
@@ -48,18 +48,49 @@ def history(seed: int, steps: int, n: int, *, flow: float, spare: int = 0) -> tu
     return mu, gross
 
 
+def plain(function: GeneratingFunction, mu: np.ndarray, gross: np.ndarray) -> GeneratedParts:
+    """The definition, step by step."""
+    parts = np.empty((3, len(gross)))
+    for t, moved in enumerate(gross):
+        nu = mu[t] * moved / (mu[t] @ moved)
+        held = mu[t] > 0.0
+        before, drifted, after = (float(function.log_value(weights[None])[0]) for weights in (mu[t], nu, mu[t + 1]))
+        relative = np.log(function.weights(mu[t])[held] @ (nu[held] / mu[t][held]))
+        parts[:, t] = after - before, relative - (drifted - before), drifted - after
+    return GeneratedParts(*parts)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 @few
 @given(seed=st.integers(0, 2**32 - 1), flow=st.sampled_from((0.0, 1e-4, 0.003, 0.2)), spare=st.integers(0, 3), rows=st.integers(1, 40))
 def test_blocks_are_the_whole(name: str, seed: int, flow: float, spare: int, rows: int) -> None:
     """The short series and the power itself, names that enter and leave, every length of block."""
     function, (mu, gross) = FUNCTIONS[name], history(seed, 30, 20, flow=flow, spare=spare)
-    whole, blocks = decompose(function, mu, gross), decompose_blocks(function, mu, gross, block_bytes=rows * 20 * 40)
+    whole, blocks = plain(function, mu, gross), decompose_blocks(function, mu, gross, block_bytes=rows * 20 * 40)
     for part in NAMES:
         np.testing.assert_allclose(getattr(blocks, part), getattr(whole, part), atol=STEP)
     relative = np.log(np.sum(function.weights(mu[:-1]) * gross, axis=1) / np.sum(mu[:-1] * gross, axis=1))
     np.testing.assert_allclose(blocks.total, relative, atol=STEP)
     assert blocks.total.sum() == pytest.approx(relative.sum(), abs=RUN)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@few
+@given(seed=st.integers(0, 2**32 - 1), flow=st.sampled_from((0.0, 1e-4, 0.2)), wait=st.integers(1, 29), last=st.booleans())
+def test_the_two_routes_are_one(name: str, seed: int, flow: float, wait: int, last: bool) -> None:
+    """A schedule that waits once is followed from rebalance to rebalance; all other steps are those of the blocks, and the last may have no flow."""
+    function, (mu, gross) = FUNCTIONS[name], history(seed, 30, 20, flow=flow, spare=2)
+    formed = np.ones(31, dtype=bool)
+    formed[-1] = last
+    blocks, every = decompose_blocks(function, mu, gross), decompose(function, mu, gross, formed)
+    formed[wait] = False
+    waited = decompose(function, mu, gross, formed)
+    others = np.delete(np.arange(30), [wait - 1, wait] + ([] if last else [29]))
+    for part in NAMES:
+        np.testing.assert_allclose(getattr(waited, part)[others], getattr(blocks, part)[others], atol=STEP)
+        np.testing.assert_allclose(getattr(every, part)[:-1], getattr(blocks, part)[:-1], atol=STEP)
+    assert every.flow[-1] == (blocks.flow[-1] if last else 0.0)
+    np.testing.assert_allclose(every.total, blocks.total, atol=STEP)
 
 
 @pytest.mark.parametrize("p", [-1.0, -0.5, 0.5, 0.76, 2.0])
@@ -87,7 +118,7 @@ def test_the_block_changes_no_bit() -> None:
 
 def test_a_stream_takes_blocks_of_any_length_as_they_come() -> None:
     mu, gross = history(6, 30, 12, flow=0.01, spare=2)
-    whole = decompose(Diversity(0.5), mu, gross)
+    whole = plain(Diversity(0.5), mu, gross)
     cuts = (0, 3, 4, 15, 30)
     parts = list(decompose_stream(Diversity(0.5), ((mu[a : b + 1], gross[a:b]) for a, b in pairwise(cuts))))
     assert [len(part.boundary) for part in parts] == [3, 1, 11, 15]
@@ -101,7 +132,7 @@ def test_memory_is_bounded_by_the_block_and_files_are_read_as_they_are(tmp_path:
     for name, array in (("mu", mu), ("gross", gross)):
         np.save(tmp_path / f"{name}.npy", array)
         files.append(np.load(tmp_path / f"{name}.npy", mmap_mode="r"))
-    whole = decompose(Diversity(0.76), mu, gross)
+    whole = plain(Diversity(0.76), mu, gross)
     for size in (50_000, 200_000):
         tracemalloc.start()
         blocks = decompose_blocks(Diversity(0.76), *files, block_bytes=size)

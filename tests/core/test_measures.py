@@ -160,6 +160,17 @@ def test_bootstrap_band_is_repeatable_holds_the_statistic_and_widens_with_cluste
     assert bands[2][1] - bands[2][0] > 2.0 * (bands[0][1] - bands[0][0])
 
 
+@pytest.mark.parametrize(("block", "level"), [(1, 0.95), (7, 0.5), (40, 0.8)])
+def test_bootstrap_band_is_the_quantiles_of_blocks_joined_by_hand(block: int, level: float) -> None:
+    x, rng = np.random.default_rng(4).normal(size=90), np.random.default_rng(1)
+    spreads = []
+    for _ in range(60):
+        joined = [x[(start + k) % 90] for start in rng.integers(90, size=-(-90 // block)) for k in range(block)]
+        spreads.append(np.std(joined[:90], ddof=1))
+    expected = np.quantile(spreads, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
+    np.testing.assert_allclose(m.bias_bootstrap_band(x, block=block, draws=60, rng=np.random.default_rng(1), level=level), expected, rtol=1e-12)
+
+
 def test_bootstrap_in_one_block_only_turns_the_record_round() -> None:
     x = np.random.default_rng(4).normal(size=90)
     low, high = m.bias_bootstrap_band(x, block=90, draws=20, rng=np.random.default_rng(0))

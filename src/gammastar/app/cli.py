@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gammastar import workspace
-from gammastar.app import decide, theory, words
+from gammastar.app import decide, simulate, theory, words
 from gammastar.errors import GammastarError
 
 if TYPE_CHECKING:
@@ -30,10 +30,9 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at stored data.", no_args_is_help=True)
 mandate_app = typer.Typer(help="Look at mandates.", no_args_is_help=True)
-simulate_app = typer.Typer(help="Simulate a market and write it as a dataset.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(mandate_app, name="mandate")
-app.add_typer(simulate_app, name="simulate")
+app.add_typer(simulate.app, name="simulate")
 app.add_typer(theory.app, name="theory")
 
 MandateFile = Annotated[Path, typer.Argument(metavar="MANDATE", help="mandate.toml")]
@@ -82,19 +81,6 @@ def data_status(
     """Say what a store holds."""
     found = workspace.data_status(store)
     words.say(found if as_json else words.status(found))
-
-
-@simulate_app.command("large-cap")
-def simulate_large_cap(
-    out: Annotated[Path, typer.Option("--out", metavar="DATASET", help="Folder to write.")],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.", min=0)] = 7,
-    members: Annotated[int | None, typer.Option(help="Names in the index.", min=20)] = None,
-    listed: Annotated[int | None, typer.Option(help="Names listed in all.", min=25)] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Simulate a large-cap market whose truth is known."""
-    made = workspace.simulate_market(out, seed=seed, members=members, listed=listed)
-    words.say(made if as_json else words.simulated(made))
 
 
 @mandate_app.command("validate")

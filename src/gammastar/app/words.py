@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gammastar.backtest.compare import RunComparison, Verification
     from gammastar.mandate import Mandate, Reading
     from gammastar.optimise import Proposal
+    from gammastar.simulate import ModelMarket, SimulatedMarket
 
 PLAIN_UNITS = ("beta", "exposure")
 """Rules whose limits are plain numbers; those of all others are fractions of the portfolio, shown in percent."""
@@ -52,12 +53,9 @@ def _finite(value: Any) -> Any:
     return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def simulated(made: dict[str, Any]) -> str:
-    """Return what was simulated."""
-    return (
-        f"simulated {made['assets']:,} names over {made['sessions']:,} sessions, {made['from']} to {made['to']}, seed {made['seed']}\n"
-        f"dataset      {made['dataset']}\nfingerprint  {made['fingerprint'][:16]}"
-    )
+def simulated(made: ModelMarket | SimulatedMarket, dataset: Path) -> str:
+    """Return a simulated market, what is known of it, and where it was written."""
+    return f"{made}\n\ndataset      {dataset}\nfingerprint  {made.panel.fingerprint[:16]}"
 
 
 def status(held: dict[str, Any]) -> str:

@@ -44,7 +44,12 @@ def additive_weights(function: GeneratingFunction, mu: Float[ndarray, "*t n"], v
 def additive_holdings(function: GeneratingFunction, mu: Float[ndarray, "*t n"], value: Float[ndarray, "*t"] | float) -> Float[ndarray, "*t n"]:
     """Return ``th_i = D_i G + V - mu.grad G``: units of ``mu_i`` held, ``sum th_i mu_i = V``; zero for a name without weight.
 
-    Args and units as `additive_weights`.
+    Args and units as `additive_weights`; the same shape as `mu`.
+
+    >>> from gammastar.core.generating import GiniSimpson
+    >>> mu = np.array([0.5, 0.3, 0.2])
+    >>> float((additive_holdings(GiniSimpson(), mu, 1.0) @ mu).round(12))
+    1.0
     """
     money = additive_weights(function, mu, value) * np.asarray(value)[..., None]
     return np.asarray(np.divide(money, mu, out=np.zeros(np.broadcast_shapes(money.shape, mu.shape)), where=mu > 0.0))

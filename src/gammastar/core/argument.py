@@ -97,12 +97,24 @@ class ArgumentParts:
 
 
 def generator_at(functions: GeneratingFunction | Sequence[GeneratingFunction], position: int) -> GeneratingFunction:
-    """Return the function in force at a time: the same always, or the one of that position."""
+    """Return the function in force at a time: the same always, or the one of that position.
+
+    Args:
+        functions: one function, or one for each time.
+        position: of the time, from 0.
+
+    Raises:
+        IndexError: a position beyond the functions.
+    """
     return functions[position] if isinstance(functions, Sequence) else functions
 
 
 def log_values(functions: GeneratingFunction | Sequence[GeneratingFunction], mu: Float[ndarray, "t n"]) -> Float[ndarray, " t"]:
-    """Return ``log G`` of each row, under its own function if there is one for each.
+    """Return ``log G`` of each row, shape (t,), under its own function if there is one for each.
+
+    Args:
+        functions: one function, or one for each row.
+        mu: market weights, shape (t, n).
 
     Raises:
         ValueError: not as many functions as rows.
@@ -120,8 +132,17 @@ def decompose_argument(functions: Sequence[GeneratingFunction], mu: Float[ndarra
         mu: index weights at the start and after each step, shape (t+1, n).
         gross: gross returns of each step, shape (t, n).
 
+    Returns:
+        Parts of each step's log relative return, shape (t,) each.
+
     Raises:
         ValueError: shapes that do not fit together.
+
+    >>> from gammastar.core.generating import Diversity
+    >>> mu, gross = np.array([[0.5, 0.5], [0.55, 0.45]]), np.array([[1.1, 0.9]])
+    >>> parts = decompose_argument([Diversity(0.0), Diversity(0.0)], mu, gross)
+    >>> bool(abs(parts.total[0]) < 1e-15), bool(parts.l_divergence[0] > 0.0)
+    (True, True)
     """
     steps = len(gross)
     if not len(mu) == len(functions) == steps + 1:

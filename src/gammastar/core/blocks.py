@@ -1,20 +1,19 @@
-"""The exact decomposition of long and wide histories, a block of sessions at a time: memory is bounded by the block, not by the history.
+"""The exact decomposition (Pal and Wong 2016) of long and wide histories, a block of sessions at a time: memory is bounded by the block, not by the history.
 
 `decompose_blocks` takes arrays, or anything that is sliced like one (``np.memmap``); `decompose_stream` takes blocks as they come. Both rebalance at every
-step and give what `gammastar.core.decomposition.decompose` gives (of a function of ranks, leakage is with the L-divergence). For `Diversity` one logarithm and one exponential a weight are enough: the flow compares
+step, and `gammastar.core.decomposition.decompose`, which knows schedules too, comes here when it does (of a function of ranks, leakage is with the L-divergence). For `Diversity` one logarithm and one exponential a weight are enough: the flow compares
 each drifted weight with the published one, and where the two are close (but for index changes, everywhere) a short series replaces the power.
 """
 
 from __future__ import annotations
 
-__all__ = ["decompose_blocks", "decompose_stream"]
+__all__ = ["GeneratedParts", "decompose_blocks", "decompose_stream"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gammastar.core.decomposition import GeneratedParts
 from gammastar.core.generating import Diversity, GeneratingFunction, relative_value
 from gammastar.core.simplex import drifted
 
@@ -27,7 +26,31 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 1 << 21  # the working arrays of a block stay in cache, and a call of numpy costs little against what it works on
 _ARRAYS = 5  # that a block works on at a time, of its own size
 _CLOSE = 4e-3  # beyond it, a relative difference is raised to the power itself: five terms of the series leave less than rounding
-_FAST_POWERS = (0.05, 2.0)  # abs(p) for which nothing is lost to the division by p, or to the series' coefficients
+_FAST_POWERS = (0.01, 2.0)  # abs(p) for which little is lost to the division by p (1e-14), or to the series' coefficients
+
+
+@dataclass(frozen=True, eq=False)
+class GeneratedParts:
+    """Parts of each step's log relative return of an ideally generated portfolio, shape (t,) each.
+
+    Args:
+        boundary: change of log G, published weights to published weights.
+        l_divergence: growth of ``T(nu | mu_s)``.
+        flow: ``log G(nu) - log G(mu)`` at each rebalance.
+    """
+
+    boundary: Float[ndarray, " t"]
+    l_divergence: Float[ndarray, " t"]
+    flow: Float[ndarray, " t"]
+
+    def after(self, steps: int) -> GeneratedParts:
+        """Return the parts from step `steps` on."""
+        return GeneratedParts(self.boundary[steps:], self.l_divergence[steps:], self.flow[steps:])
+
+    @property
+    def total(self) -> Float[ndarray, " t"]:
+        """Their sum: each step's log relative return."""
+        return np.asarray(self.boundary + self.l_divergence + self.flow)
 
 
 def decompose_blocks(
@@ -74,6 +97,13 @@ def decompose_stream(
         function: the generating function.
         blocks: index weights at the start and after each step of a block, shape (b+1, n), and its gross returns, shape (b, n). A block begins with the
             weights that the one before it ended with.
+
+    Yields:
+        Boundary, L-divergence and flow of each block, in log return a step, shape (b,) each.
+
+    >>> mu, gross = np.array([[0.5, 0.5], [0.55, 0.45]]), np.array([[1.1, 0.9]])
+    >>> [part.total.round(12).tolist() for part in decompose_stream(Diversity(0.5), [(mu, gross)])]
+    [[0.0]]
     """
     if not isinstance(function, Diversity) or not _fast(function.p):
         for mu, gross in blocks:

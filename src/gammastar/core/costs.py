@@ -112,8 +112,13 @@ def self_financing(psi: Float[ndarray, " n"], target: Float[ndarray, " n"], cost
     Returns:
         c, above 0 and at most 1.
 
+    Source: the self-financing condition of Ruf and Xie 2020.
+
     Raises:
         ValueError: no value, targets that do not sum to one, or costs that could eat the whole trade.
+
+    >>> round(self_financing(np.array([60.0, 40.0]), np.array([0.5, 0.5]), np.array([0.01, 0.01])), 6)
+    0.998
     """
     value = float(psi.sum())
     if not value > 0.0:

@@ -25,6 +25,10 @@ def excess_growth(pi: Float[ndarray, " n"], sigma: FactoredCovariance) -> float:
     Args:
         pi: weights, shape (n,), summing to one.
         sigma: annual covariance of log returns.
+
+    >>> from gammastar.core.covariance import FactoredCovariance
+    >>> round(excess_growth(np.array([0.5, 0.5]), FactoredCovariance(np.zeros((2, 1)), np.array([0.04, 0.04]))), 12)
+    0.01
     """
     return 0.5 * (float(pi @ sigma.variances) - sigma.quadratic(pi))
 
@@ -33,12 +37,24 @@ def relative_excess_growth(pi: Float[ndarray, " n"], nu: Float[ndarray, " n"], s
     """Return ``gamma*_pi = (sum_i pi_i tau^nu_ii - pi' tau^nu pi) / 2`` for any numeraire `nu` (Fernholz 2002, lemma 1.3.4).
 
     It equals `excess_growth` for every `nu`: the numeraire invariance.
+
+    Args:
+        pi: weights, shape (n,), summing to one.
+        nu: weights of the numeraire portfolio, shape (n,), summing to one.
+        sigma: annual covariance of log returns.
+
+    >>> from gammastar.core.covariance import FactoredCovariance
+    >>> sigma, pi = FactoredCovariance(np.zeros((2, 1)), np.array([0.04, 0.04])), np.array([0.5, 0.5])
+    >>> round(relative_excess_growth(pi, np.array([0.9, 0.1]), sigma), 12)
+    0.01
     """
     return 0.5 * (float(pi @ sigma.relative_variances(nu)) - sigma.quadratic(pi - nu * pi.sum()))
 
 
 def expected_captured_volatility(pi: Float[ndarray, " n"], mu: Float[ndarray, " n"], sigma: FactoredCovariance) -> float:
     """Return ``gamma*_pi - gamma*_mu = (pi - mu)' diag(tau^mu) / 2 - TE^2 / 2``, a year: what the mandate maximises.
+
+    From Fernholz 2002, lemma 1.3.4, with the market as numeraire.
 
     Args:
         pi: portfolio weights, shape (n,), summing to one.
@@ -57,6 +73,9 @@ def free_energy(pi: Float[ndarray, "*t n"], gross: Float[ndarray, "*t n"]) -> Fl
     Args:
         pi: weights at the start of the step, last axis n, summing to one.
         gross: gross returns ``1 + r`` of the step, positive, same shape.
+
+    >>> float(free_energy(np.array([0.5, 0.5]), np.array([2.0, 0.5])).round(6))
+    0.223144
     """
     # written on log R - log of the portfolio's own return, so that what is left after cancellation keeps its digits
     log_gross = np.log(gross)
@@ -65,12 +84,24 @@ def free_energy(pi: Float[ndarray, "*t n"], gross: Float[ndarray, "*t n"]) -> Fl
 
 
 def captured_volatility(pi: Float[ndarray, "*t n"], mu: Float[ndarray, "*t n"], gross: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
-    """Return ``FE(pi, R) - FE(mu, R)``, a step: the realised counterpart of `expected_captured_volatility`."""
+    """Return ``FE(pi, R) - FE(mu, R)``, a step: the realised counterpart of `expected_captured_volatility` (Pal and Wong 2013).
+
+    Args:
+        pi: portfolio weights at the start of the step, last axis n, summing to one.
+        mu: benchmark weights, same shape, summing to one.
+        gross: gross returns ``1 + r`` of the step, positive, same shape.
+
+    >>> mu = np.array([0.8, 0.2])
+    >>> float(captured_volatility(mu, mu, np.array([2.0, 0.5])))
+    0.0
+    """
     return np.asarray(free_energy(pi, gross) - free_energy(mu, gross))
 
 
 def sector_chain(pi: Float[ndarray, " n"], gross: Float[ndarray, " n"], groups: Int[ndarray, " n"]) -> tuple[float, Float[ndarray, " s"]]:
     """Return the free energy between groups and inside each: ``FE(pi) = FE(lambda) + sum_k lambda_k FE(pi^k)``, exactly.
+
+    The chain rule of Pal and Wong 2013, as that of relative entropy.
 
     Args:
         pi: weights, shape (n,), summing to one.
@@ -78,7 +109,12 @@ def sector_chain(pi: Float[ndarray, " n"], gross: Float[ndarray, " n"], groups: 
         groups: group of each asset, 0 to s-1, shape (n,).
 
     Returns:
-        The free energy of the group weights ``lambda`` over the groups' own gross returns, and each group's part ``lambda_k FE(pi^k)``.
+        The free energy of the group weights ``lambda`` over the groups' own gross returns, and each group's part ``lambda_k FE(pi^k)``, shape (s,), a step.
+
+    >>> pi, gross = np.array([0.5, 0.3, 0.2]), np.array([1.2, 0.9, 1.0])
+    >>> between, within = sector_chain(pi, gross, np.array([0, 0, 1]))
+    >>> bool(np.isclose(between + within.sum(), free_energy(pi, gross)))
+    True
     """
     count = int(groups.max()) + 1
     share = np.bincount(groups, weights=pi, minlength=count)

@@ -1,4 +1,7 @@
-"""Characteristics of assets, standardised against the benchmark."""
+"""Characteristics of assets, standardised against the benchmark: benchmark-weighted mean, equal-weighted deviation, as in Menchero, Orr and Wang (2011).
+
+Without units; size is the log benchmark weight, which is log capitalisation but for a constant that standardising takes away.
+"""
 
 from __future__ import annotations
 
@@ -32,5 +35,12 @@ def standardise(values: Float[ndarray, " n"], mu: Float[ndarray, " n"]) -> Float
 
 
 def size_exposure(mu: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
-    """Return exposures to size: the log benchmark weight, standardised."""
+    """Return exposures to size: the log benchmark weight, standardised; shape (n,), zero for names outside the benchmark.
+
+    Args:
+        mu: benchmark weights, shape (n,), summing to one.
+
+    >>> size_exposure(np.array([0.8, 0.2])).round(6).tolist()
+    [0.4, -1.6]
+    """
     return standardise(np.log(mu, out=np.zeros(len(mu)), where=mu > 0.0), mu)

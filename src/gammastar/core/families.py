@@ -121,7 +121,11 @@ class Sum:
 
 
 def shifted(function: GeneratingFunction, c: float) -> GeneratingFunction:
-    """Return ``G + c``: ``G / (G + c)`` times the active bet of `function`; the larger c, the closer to the market.
+    """Return ``G + c``: ``G / (G + c)`` times the active bet of `function`; the larger c, the closer to the market (Fernholz and Karatzas 2009 do it to entropy).
+
+    Args:
+        function: G.
+        c: added to it, not negative, in units of G.
 
     >>> mu = np.array([0.5, 0.3, 0.2])
     >>> bool(np.allclose(shifted(Entropy(), 0.7).weights(mu), Entropy(0.7).weights(mu)))

@@ -107,20 +107,38 @@ def from_bregman(bregman: Float[ndarray, "*t"], value: Float[ndarray, "*t"], gai
     """Return ``T = -log(1 - B / (G (1 + s)))``, the L-divergence of a function whose Bregman divergence is known.
 
     Args:
-        bregman: ``B(q|p)``.
-        value: ``G(p)``, positive.
-        gain: `relative_gain` s.
+        bregman: ``B(q|p)``, any shape.
+        value: ``G(p)``, positive, same shape.
+        gain: `relative_gain` s, same shape.
+
+    >>> float(from_bregman(np.array(0.01), np.array(1.0), np.array(0.0)).round(6))
+    0.01005
     """
     return np.asarray(-np.log1p(-bregman / (value * (1.0 + gain))))
 
 
 def relative_gain(function: GeneratingFunction, p: Float[ndarray, "*t n"], q: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
-    """Return ``s = sum_i pi_i(p) (q_i / p_i - 1) = grad log G(p).(q - p)``: `relative_value` less one, with all its digits."""
+    """Return ``s = sum_i pi_i(p) (q_i / p_i - 1) = grad log G(p).(q - p)``: `relative_value` less one, with all its digits.
+
+    Args and errors as `l_divergence`; a fraction a step, of the shape of the weights without its last axis.
+
+    >>> float(relative_gain(Diversity(0.0), np.array([0.8, 0.2]), np.array([0.7, 0.3])).round(6))
+    0.1875
+    """
     return np.asarray(np.sum(function.weights(p) * relative_changes(p, q), axis=-1))
 
 
 def relative_value(function: GeneratingFunction, p: Float[ndarray, "*t n"], q: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:
-    """Return ``sum_i pi_i(p) q_i / p_i``: one step's gross return of the generated portfolio over that of the market."""
+    """Return ``sum_i pi_i(p) q_i / p_i``: one step's gross return of the generated portfolio over that of the market (Fernholz 1999).
+
+    Args:
+        function: the generating function.
+        p: weights at which the portfolio was formed, last axis n.
+        q: weights to which returns moved them, same shape; what it holds beyond `p` does not count.
+
+    >>> float(relative_value(Diversity(0.0), np.array([0.8, 0.2]), np.array([0.7, 0.3])).round(6))
+    1.1875
+    """
     ratio = np.divide(q, p, out=np.zeros(np.broadcast_shapes(p.shape, q.shape)), where=p > 0.0)
     return np.asarray(np.sum(function.weights(p) * ratio, axis=-1))
 
@@ -344,5 +362,14 @@ class Composite:
 
 
 def bet_dial(function: GeneratingFunction, a: float) -> GeneratingFunction:
-    """Return ``G^a``: exactly `a` times the active bet of `function`, hence exactly `a` times its tracking error."""
+    """Return ``G^a``: exactly `a` times the active bet of `function`, hence exactly `a` times its tracking error.
+
+    Args:
+        function: G.
+        a: any real number; 0 is the market, 1 the function itself.
+
+    >>> mu = np.array([0.8, 0.2])
+    >>> bet_dial(Diversity(0.0), 0.5).weights(mu).round(3)
+    array([0.65, 0.35])
+    """
     return function if a == 1.0 else Composite(((function, a),))

@@ -1,7 +1,9 @@
 """What a track record is judged by: one definition each.
 
-Returns are simple, shape (t,), one a session; `periods` is the number of sessions in a year (252 daily, 12 monthly). Every answer is finite: where a
-measure is not defined (a standard deviation of one session, a ratio to zero) the function raises, or its docstring says what it answers instead.
+Returns are simple, shape (t,), one a session; `portfolio` and `benchmark` are two such series of one length; `periods` is the number of sessions in a year
+(252 daily, 12 monthly). Every answer is finite: where a measure is not defined (a standard deviation of one session, a ratio to zero) the function raises
+`ValueError`, as it does for series of different lengths, or its docstring says what it answers instead. Sources: Bacon (2008), Practical Portfolio
+Performance Measurement and Attribution; Grinold and Kahn (2000) for information ratio and tracking error; Menchero, Orr and Wang (2011) for the bias statistic.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 `order` of a session is ``p_t(k)``, the column of the name at rank k at its close (ties by column). To *follow the names* is to look at the weights that
 ``p_t(1), p_t(2), ...`` have at t + 1; they are in order there only if no name has changed rank, and the difference is all that ranks add to the theory.
-Everything is exact over each step: sums need no model and leave no residual.
+Everything is exact over each step: sums need no model and leave no residual. Sources: Fernholz 2001; Banner, Fernholz and Karatzas 2005.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 
 
 def ranks(values: Float[ndarray, "*t n"]) -> Int[ndarray, "*t n"]:
-    """Return the rank of each name, 1 the largest, ties by column; last axis n.
+    """Return the rank of each name, 1 the largest, ties by column: the inverse of the order ``p_t`` of Fernholz 2001.
+
+    Args:
+        values: weights or capitalisations, last axis n.
 
     >>> ranks(np.array([0.2, 0.5, 0.3]))
     array([3, 1, 2])

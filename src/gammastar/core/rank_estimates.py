@@ -90,7 +90,7 @@ def occupation_local_times(values: Float[ndarray, "t1 n"], width: float) -> Floa
     """Return local times of the gaps by occupation: ``(1 / (2 w)) sum_t 1{gap_k(t) < w} d<D_k>``, a second road to the sum of `local_times`.
 
     `D_k` is the difference of the two names at ranks k and k + 1, followed over the step; its squared change is the quadratic variation, without which the
-    formula is a time and no local time. Biased by the width and by steps that are not short against it: a check, where `local_times` is exact.
+    formula is a time and no local time (the occupation density of a semimartingale: Revuz and Yor 1999, chapter VI). Biased by the width and by steps that are not short against it: a check, where `local_times` is exact.
 
     Args:
         values: log capitalisations or weights, shape (t+1, n).

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def rank_order(values: Float[ndarray, "*t n"]) -> Int[ndarray, "*t n"]:
-    """Return ``p_t(k)``: the column of the k-th largest value (position k - 1), ties by column; last axis n.
+    """Return ``p_t(k)``: the column of the k-th largest value (position k - 1), ties by column.
+
+    Args:
+        values: weights or capitalisations, last axis n.
 
     >>> rank_order(np.array([0.2, 0.5, 0.3])), rank_order(np.array([0.4, 0.2, 0.4]))
     (array([1, 2, 0]), array([0, 2, 1]))
@@ -32,7 +35,14 @@ def rank_order(values: Float[ndarray, "*t n"]) -> Int[ndarray, "*t n"]:
 
 
 def ranked_weights(values: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:
-    """Return ``mu_(1) >= mu_(2) >= ...``; last axis n."""
+    """Return ``mu_(1) >= mu_(2) >= ...``.
+
+    Args:
+        values: weights or capitalisations, last axis n.
+
+    >>> ranked_weights(np.array([0.2, 0.5, 0.3]))
+    array([0.5, 0.3, 0.2])
+    """
     return np.asarray(-np.sort(-values, axis=-1))
 
 
@@ -136,6 +146,10 @@ class RankRange:
 def top(m: int, function: GeneratingFunction | None = None) -> ByRank:
     """Return the function of the `m` largest names: weighted by capitalisation, or as `function` weighs them among themselves.
 
+    Args:
+        m: how many, at least 1.
+        function: of the weights within; default: the market's.
+
     >>> top(2).weights(np.array([0.2, 0.5, 0.3]))
     array([0.   , 0.625, 0.375])
     """
@@ -143,5 +157,13 @@ def top(m: int, function: GeneratingFunction | None = None) -> ByRank:
 
 
 def bottom(m: int, function: GeneratingFunction | None = None) -> ByRank:
-    """Return the function of all names but the `m` largest: weighted by capitalisation, or as `function` weighs them among themselves."""
+    """Return the function of all names but the `m` largest: weighted by capitalisation, or as `function` weighs them among themselves.
+
+    Args:
+        m: how many are left out, at least 1.
+        function: of the weights within; default: the market's.
+
+    >>> bottom(1).weights(np.array([0.2, 0.5, 0.3]))
+    array([0.4, 0. , 0.6])
+    """
     return ByRank(RankRange(m + 1, None, function or Market()))

@@ -7,7 +7,16 @@ with no estimate and no residual; trading costs are charged self-financing at ea
 
 from __future__ import annotations
 
-__all__ = ["ClockResult", "SignaturePlot", "rebalancing_gain", "rebalancing_study", "return_driven_weights", "signature_plot"]
+__all__ = [
+    "ClockResult",
+    "SignaturePlot",
+    "WealthPath",
+    "rebalancing_gain",
+    "rebalancing_study",
+    "return_driven_weights",
+    "signature_plot",
+    "wealth_path",
+]
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -69,6 +78,15 @@ def rebalancing_gain(
     """Return ``T(q|p) + T(r|q) - T(r|p)``: what forming the portfolio anew at q, on the way of the market weights from p to r, earned in log return.
 
     Not negative where the move comes back (``r = p`` gives ``T(q|p) + T(p|q)``); negative where it goes on in the same direction.
+
+    Args:
+        function: the generating function.
+        p: weights at the start, last axis n.
+        q: weights at which it is formed anew or not, same shape and the same names.
+        r: weights at the end, same shape and the same names.
+
+    Raises:
+        ValueError: weights that do not hold the same names.
 
     >>> from gammastar.core.generating import Diversity
     >>> there, back = np.array([0.5, 0.5]), np.array([0.6, 0.4])
@@ -132,17 +150,73 @@ def _on_clock(function: GeneratingFunction, mu: ndarray, gross: ndarray, clock: 
     if clock.shape != (steps + 1,):
         raise ValueError(f"a clock for {steps} steps must say yes or no at {steps + 1} times, got the shape {clock.shape}")
     parts = decompose(function, mu, gross, clock)
-    ticks = np.flatnonzero(np.concatenate(([True], clock[1:-1])))
+    stops = clock.copy()
+    stops[-1] = False  # the books close at the end: nothing is traded there
+    path = wealth_path(function, mu, gross, stops, cost=cost)
+    ticks = 1 + int(stops[1:].sum())
+    return ClockResult(
+        ticks, float(parts.boundary.sum()), float(parts.l_divergence.sum()), float(parts.flow.sum()), float(path.log_kept.sum()), float(path.turnover.sum())
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class WealthPath:
+    """A generated portfolio in money, session by session.
+
+    Args:
+        log_wealth: log of its value over the value at the start, after the trade of that time, shape (t+1,); the first is zero.
+        log_kept: log(1 - cost fraction) of the trade at each time, not positive, shape (t+1,).
+        turnover: one-way, half the sum of absolute traded weight, at each time, shape (t+1,); the first purchase is left out.
+    """
+
+    log_wealth: Float[ndarray, " t1"]
+    log_kept: Float[ndarray, " t1"]
+    turnover: Float[ndarray, " t1"]
+
+
+def wealth_path(
+    function: GeneratingFunction,
+    mu: Float[ndarray, "t1 n"],
+    gross: Float[ndarray, "t n"],
+    clock: Bool[ndarray, " t1"],
+    *,
+    cost: Float[ndarray, " n"] | float = 0.0,
+) -> WealthPath:
+    """Return the value of a generated portfolio that is formed anew at the ticks of a clock and held between them: ``log V_t = log V_s + log(pi_s'R_{s,t})``.
+
+    Args:
+        function: the generating function.
+        mu: market weights at the start and after each step, shape (t+1, n); only those at ticks are looked at.
+        gross: gross returns of each step, shape (t, n).
+        clock: at which of the t+1 times it trades to its weights, shape (t+1,); the first always is, free of cost, and the last is charged if it ticks.
+        cost: of each asset, or of all, as a fraction of the traded value; charged self-financing.
+
+    Raises:
+        ValueError: a clock of another length.
+
+    >>> from gammastar.core.generating import Diversity
+    >>> mu, gross = np.array([[0.5, 0.5], [0.6, 0.4]]), np.array([[1.2, 0.8]])
+    >>> wealth_path(Diversity(0.0), mu, gross, np.array([True, True]), cost=0.01).turnover.round(4).tolist()
+    [0.0, 0.1]
+    """
+    steps = len(gross)
+    if clock.shape != (steps + 1,):
+        raise ValueError(f"a clock for {steps} steps must say yes or no at {steps + 1} times, got the shape {clock.shape}")
     costs = np.broadcast_to(np.asarray(cost, dtype=np.float64), gross.shape[1:])
-    charged, traded = 0.0, 0.0
-    for start, end in pairwise(ticks):
-        held = function.weights(mu[start]) * np.prod(gross[start:end], axis=0)
-        held /= held.sum()
-        target = function.weights(mu[end])
-        kept = self_financing(held, target, costs) if bool(np.any(costs)) else 1.0
-        charged += float(np.log(kept))
-        traded += 0.5 * float(np.abs(kept * target - held).sum())
-    return ClockResult(len(ticks), float(parts.boundary.sum()), float(parts.l_divergence.sum()), float(parts.flow.sum()), charged, traded)
+    free = not bool(np.any(costs))
+    wealth, kept, turnover = np.zeros(steps + 1), np.zeros(steps + 1), np.zeros(steps + 1)
+    target = function.weights(mu[0])
+    for start, end in pairwise(np.unique(np.concatenate(([0], np.flatnonzero(clock), [steps]))).tolist()):
+        held = target * np.cumprod(gross[start:end], axis=0)
+        value = held.sum(axis=1)
+        wealth[start + 1 : end + 1] = wealth[start] + np.log(value)
+        if clock[end]:
+            before, target = held[-1] / value[-1], function.weights(mu[end])
+            left = 1.0 if free else self_financing(before, target, costs)
+            kept[end] = np.log(left)
+            turnover[end] = 0.5 * float(np.abs(left * target - before).sum())
+            wealth[end] += kept[end]
+    return WealthPath(wealth, kept, turnover)
 
 
 @dataclass(frozen=True, eq=False)

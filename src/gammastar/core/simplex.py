@@ -1,7 +1,7 @@
 """Points of the simplex that lie close together: differences that keep their digits.
 
 A day moves weights by a few thousandths, and what rebalancing earns on it is of the square of that: differences of logarithms of size 5 would
-leave two digits of it. Everything here is therefore written on the relative change ``d_i = q_i / p_i - 1`` and on what remains of ``exp`` and
+leave two digits of it (cancellation: Higham 2002, chapter 1). Everything here is therefore written on the relative change ``d_i = q_i / p_i - 1`` and on what remains of ``exp`` and
 ``log`` after their linear part (series near zero, so that the relative error stays a few units in the last place).
 """
 
@@ -21,7 +21,10 @@ _SERIES_BELOW = 0.3  # where the closed forms have lost four bits
 
 
 def exp_excess(z: Float[ndarray, "*s"]) -> Float[ndarray, "*s"]:
-    """Return ``exp(z) - 1 - z``, relative error a few units in the last place, any shape.
+    """Return ``exp(z) - 1 - z``, relative error a few units in the last place.
+
+    Args:
+        z: any shape.
 
     >>> float(exp_excess(np.array(1e-9)))
     5.000000001666667e-19
@@ -36,9 +39,12 @@ def exp_excess(z: Float[ndarray, "*s"]) -> Float[ndarray, "*s"]:
 
 
 def log_excess(z: Float[ndarray, "*s"]) -> Float[ndarray, "*s"]:
-    """Return ``z - log(1 + z)``, not negative, for ``z > -1``; relative error a few units in the last place, any shape.
+    """Return ``z - log(1 + z)``, not negative, for ``z > -1``; relative error a few units in the last place.
 
     With ``w = z / (2 + z)`` it is ``z w - 2 (w^3/3 + w^5/5 + ...)``.
+
+    Args:
+        z: above -1, any shape.
 
     >>> float(log_excess(np.array(1e-9)))
     4.999999996666666e-19
@@ -55,7 +61,14 @@ def log_excess(z: Float[ndarray, "*s"]) -> Float[ndarray, "*s"]:
 
 
 def log_held(mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:
-    """Return ``log mu``, and zero where `mu` is zero (a name that is not in the market)."""
+    """Return ``log mu``, and zero where `mu` is zero (a name that is not in the market).
+
+    Args:
+        mu: weights, not negative, any shape.
+
+    >>> log_held(np.array([1.0, 0.0]))
+    array([0., 0.])
+    """
     return np.asarray(np.log(mu, out=np.zeros_like(mu), where=mu > 0.0))
 
 
@@ -65,6 +78,9 @@ def log_mean_exp(pi: Float[ndarray, "*t n"], y: Float[ndarray, "*t n"]) -> Float
     Args:
         pi: weights, last axis n, summing to one.
         y: exponents, same shape, ``sum_i pi_i y_i = 0``.
+
+    >>> float(log_mean_exp(np.array([0.5, 0.5]), np.array([1e-9, -1e-9])))
+    5e-19
     """
     top = np.max(np.where(pi != 0.0, y, -np.inf), axis=-1, keepdims=True)
     near = np.log1p(np.sum(pi * exp_excess(np.minimum(y, 1.0)), axis=-1))

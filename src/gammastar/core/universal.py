@@ -114,6 +114,13 @@ def universal_pair(gross: Float[ndarray, "t 2"], *, alpha: float = 1.0) -> Unive
 def simplex_grid(names: int, parts: int) -> tuple[Float[ndarray, "m n"], Float[ndarray, " m"]]:
     """Return all weights that are multiples of ``1 / parts``, and equal prior masses: for two names and 20 parts, Cover's grid of 21.
 
+    Args:
+        names: n, at least 1.
+        parts: of the whole, at least 1.
+
+    Returns:
+        Weights, shape (m, n), and masses, shape (m,), summing to one.
+
     Raises:
         ValueError: no names, no parts, or more than a million nodes.
 
@@ -135,6 +142,14 @@ def simplex_quadrature(names: int, points: int, *, alpha: float = 1.0) -> tuple[
 
     The stick is broken name by name, ``b_k = u_k prod_{j<k} (1 - u_j)``, with ``u_k`` beta-distributed. Wealth after t steps is a polynomial of degree t in
     each ``u_k``, so the rule is exact to rounding while ``t <= 2 points - 1`` (for the weights, one step fewer); beyond, compare two numbers of points.
+
+    Args:
+        names: n, at least 2.
+        points: a name.
+        alpha: of the prior, positive; 1 is uniform.
+
+    Returns:
+        Weights, shape (m, n), and masses, shape (m,), summing to one.
 
     Raises:
         ValueError: fewer than two names, no points, more than a million nodes, or an `alpha` that is not positive.

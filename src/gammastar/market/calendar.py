@@ -30,12 +30,13 @@ class Frequency(Enum):
 
 
 class Clock(StrEnum):
-    """When something is due. Weekly is the last session of the ISO week, monthly the last of the month."""
+    """When something is due. Weekly is the last session of the ISO week; monthly, quarterly and yearly the last of the month, quarter and year."""
 
     DAILY = "daily"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
     QUARTERLY = "quarterly"
+    YEARLY = "yearly"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +78,10 @@ class Calendar:
                 bucket = (ahead.astype(np.int64) + 3) // 7
             case Clock.MONTHLY:
                 bucket = ahead.astype("datetime64[M]").astype(np.int64)
-            case _:
+            case Clock.QUARTERLY:
                 bucket = ahead.astype("datetime64[M]").astype(np.int64) // 3
+            case _:
+                bucket = ahead.astype("datetime64[Y]").astype(np.int64)
         return np.asarray(bucket[1:] != bucket[:-1])
 
     def position(self, date: np.datetime64) -> int:

@@ -13,7 +13,7 @@ from gammastar.optimise.excess import ROUNDING, broken_discrete, hard_excess, wo
 from gammastar.optimise.issuers import choose_large
 from gammastar.optimise.lots import whole_lots
 from gammastar.optimise.pieces import find_pieces, restrict, settle_fixed
-from gammastar.optimise.rounding import OVERHEAD, Choice, Effort, dive, improved
+from gammastar.optimise.rounding import OVERHEAD, Choice, Effort, dive, extra, improved
 from gammastar.optimise.sequential import keep_shares, tangents
 from gammastar.optimise.solver import Answer, Outcome, solve
 
@@ -78,7 +78,7 @@ def _search(problem: Problem, relaxed: Answer) -> Answer | None:
 
 def _allowance(problem: Problem) -> Effort:
     """Return what each half of an attempt may spend: some relaxations' time, and more of them where names are few."""
-    return Effort(7.0 * (len(problem.free) + OVERHEAD) + 1500.0)
+    return Effort(7.0 * (len(problem.free) + OVERHEAD) + 1500.0 * extra(problem))
 
 
 def _attempt(problem: Problem, relaxed: Answer, by: Guide) -> Answer | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["Choice", "Effort", "dive", "improved"]
+__all__ = ["OVERHEAD", "Choice", "Effort", "dive", "extra", "improved"]
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -31,6 +32,11 @@ PATIENCE = 1500
 """How much may be spent on single moves that fail one after the other, in names."""
 WORTHWHILE = 1e-9
 """Growth a year by which a choice has to be better."""
+NEIGHBOURS = 300
+"""How many of them are looked at."""
+
+_Moves = tuple[tuple[int, int], ...]
+"""Names and the pieces they move to."""
 
 
 @dataclass
@@ -211,7 +217,7 @@ def improved(problem: Problem, choice: Choice, effort: Effort, enough: float) ->
             choice = candidate
         else:
             wide //= 3
-    tried, failed, patience = {choice.piece.tobytes()}, 0, max(3, PATIENCE // (len(problem.free) + OVERHEAD))
+    tried, failed, patience = {choice.piece.tobytes()}, 0, max(3, int(PATIENCE * extra(problem)) // (len(problem.free) + OVERHEAD))
     while failed < patience and effort.left > 0.0 and worth(problem, choice.answer.weights) < enough:
         piece = next((p for p in _neighbours(problem, choice, pieces) if p.tobytes() not in tried), None)
         if piece is None:
@@ -222,6 +228,11 @@ def improved(problem: Problem, choice: Choice, effort: Effort, enough: float) ->
         if answer is not None and _gain(problem, Choice(piece, answer), choice) > WORTHWHILE:
             choice, failed = Choice(piece, answer), 0
     return choice
+
+
+def extra(problem: Problem) -> float:
+    """Return how many times the usual effort may be spent where names are few, and each solve costs next to nothing."""
+    return 1.0 + 50.0 / max(len(problem.free), 1)
 
 
 def _gain(problem: Problem, new: Choice, old: Choice) -> float:
@@ -243,27 +254,19 @@ def _reopened(problem: Problem, choice: Choice, pieces: Pieces, effort: Effort, 
 
 
 def _neighbours(problem: Problem, choice: Choice, pieces: Pieces) -> list[Int[ndarray, " m"]]:
-    """Return choices near `choice` that keep the counts, the most promising first: blocks of moves, then single moves and swaps."""
-    here = choice.piece
-    rows = np.arange(len(here))
-    gains = piece_gains(problem, choice.answer, pieces)
-    gains[rows, here] = -np.inf
+    """Return choices near `choice` that keep the counts, the most promising first: a block of moves, then single moves, swaps and pairs."""
+    here, gains = choice.piece, piece_gains(problem, choice.answer, pieces)
+    gains[np.arange(len(here)), here] = -np.inf
     low, high = _room(problem, int((here != ZERO).sum()))
-    same = gains.copy()
-    same[here != ZERO, ZERO] = -np.inf
-    same[here == ZERO] = -np.inf
-    moves: list[tuple[float, tuple[tuple[int, int], ...]]] = [(gain, ((int(i), int(same[i].argmax())),)) for i, gain in enumerate(same.max(axis=1)) if np.isfinite(gain)]
-    out = [(float(gains[i, ZERO]), (int(i), ZERO)) for i in np.flatnonzero((here != ZERO) & np.isfinite(gains[:, ZERO]))]
-    into = [(float(gains[i].max()), (int(i), int(gains[i].argmax()))) for i in np.flatnonzero((here == ZERO) & np.isfinite(gains.max(axis=1)))]
-    out, into = sorted(out, reverse=True), sorted(into, reverse=True)
-    moves += [(gain, (move,)) for gain, move in out] if low > 0 else []
-    moves += [(gain, (move,)) for gain, move in into] if high > 0 else []
-    if low == 0 or high == 0:
-        moves += [(a + b, (one, two)) for a, one in out[:12] for b, two in into[:12]]
+    names, to = np.unravel_index(np.argsort(-gains, axis=None, kind="stable")[: np.isfinite(gains).sum()], gains.shape)
+    singles: list[tuple[float, _Moves]] = [(float(gains[i, k]), ((i, k),)) for i, k in zip(names.tolist(), to.tolist(), strict=True)]
+    out = [single for single in singles if single[1][0][1] == ZERO][:12]
+    into = [single for single in singles if here[single[1][0][0]] == ZERO][:12]
+    pairs = [*itertools.product(out, into), *itertools.combinations(singles[:12], 2)]
+    moves = singles + [(a + b, (*one, *two)) for (a, one), (b, two) in pairs if one[0][0] != two[0][0]]
     moves.sort(key=lambda move: -move[0])
-    promising = [move for gain, parts in moves if gain > 0.0 and len(parts) == 1 for move in parts]
-    blocks = [promising[: math.ceil(len(promising) / 2**k)] for k in range(3)] if len(promising) > 2 else []
-    return [_moved(here, block) for block in blocks if _fits(here, block, low, high)] + [_moved(here, list(parts)) for _, parts in moves[:200]]
+    block: _Moves = tuple({move[0]: move for gain, (move,) in reversed(singles) if gain > 0.0}.values())
+    return [_moved(here, chosen) for chosen in (block, *(chosen for _, chosen in moves[:NEIGHBOURS])) if chosen and _fits(here, chosen, low, high)]
 
 
 def _room(problem: Problem, held: int) -> tuple[float, float]:
@@ -274,12 +277,12 @@ def _room(problem: Problem, held: int) -> tuple[float, float]:
     return low, min((row.maximum - held for row in counts if row.maximum is not None), default=math.inf)
 
 
-def _fits(here: Int[ndarray, " m"], moves: list[tuple[int, int]], low: float, high: float) -> bool:
+def _fits(here: Int[ndarray, " m"], moves: _Moves, low: float, high: float) -> bool:
     more = sum(int(to != ZERO) - int(here[i] != ZERO) for i, to in moves)
     return -low <= more <= high
 
 
-def _moved(here: Int[ndarray, " m"], moves: list[tuple[int, int]]) -> Int[ndarray, " m"]:
+def _moved(here: Int[ndarray, " m"], moves: _Moves) -> Int[ndarray, " m"]:
     after = here.copy()
     for i, to in moves:
         after[i] = to

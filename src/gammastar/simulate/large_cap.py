@@ -6,6 +6,7 @@ __all__ = ["LargeCapMarket", "SimulatedMarket"]
 
 import datetime as dt
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from gammastar.market.calendar import Calendar, Frequency
 from gammastar.market.missing import fill_missing
 from gammastar.market.panel import Panel, Sectors
 from gammastar.simulate.attributes import group_attributes, money_traded
+from gammastar.simulate.comparison import Comparison, comparison_dicts, comparison_frame, index_facts, market_lines
 from gammastar.simulate.exits import Hazards
 from gammastar.simulate.index_rule import IndexRule, published_snapshots
 from gammastar.simulate.names import SECTORS
@@ -23,8 +25,11 @@ from gammastar.simulate.path import Laws, Path, later_streams, session_of_quarte
 from gammastar.simulate.quotes import quoted_prices
 from gammastar.simulate.sessions import exchange_sessions
 from gammastar.simulate.truth import Truth
+from gammastar.simulate.truth_comparison import true_index_variances, truth_comparisons
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
     from jaxtyping import Float
     from numpy import ndarray
 
@@ -40,6 +45,45 @@ class SimulatedMarket:
 
     panel: Panel
     truth: Truth
+
+    @cached_property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """The truth beside the path's own figures, each with the standard error that independent sessions would have."""
+        return truth_comparisons(self.panel, self.truth)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return dates, facts and comparisons as plain values; rates and weights are fractions."""
+        return {
+            "source": self.panel.source,
+            "calendar": self.panel.calendar.name,
+            "from": str(self.panel.sessions[0]),
+            "to": str(self.panel.sessions[-1]),
+            "sessions": len(self.panel),
+            "assets": len(self.panel.assets),
+            "fingerprint": self.panel.fingerprint,
+            "index": index_facts(self.panel),
+            "comparisons": comparison_dicts(self.comparisons),
+        }
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the comparisons: one row a quantity, with unit, truth, figure of the path, standard error and score; rates are fractions."""
+        return comparison_frame(self.comparisons)
+
+    def __str__(self) -> str:
+        """Return the market and the comparisons as a table."""
+        return "\n".join(market_lines(self.panel, self.comparisons, "truth"))
+
+    def _repr_html_(self) -> str:
+        """Return the market for a notebook."""
+        import html
+
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+    def plot(self) -> go.Figure:
+        """Return the true volatility of the index over time, beside that of its returns over a quarter."""
+        from gammastar.simulate.model_figures import volatility_figure
+
+        return volatility_figure(self.panel, *true_index_variances(self.panel, self.truth))
 
 
 @dataclass(frozen=True)

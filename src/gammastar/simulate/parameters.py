@@ -6,21 +6,36 @@ capital distribution of the S&P 500), never from the result of a strategy; `docs
 
 from __future__ import annotations
 
-__all__ = ["Clustering", "Firms", "Growth", "Shocks", "require"]
+__all__ = ["Clustering", "Firms", "Growth", "ParameterError", "Shocks", "require"]
 
 import math
 from dataclasses import dataclass
+
+
+class ParameterError(ValueError):
+    """A parameter out of range, in parts, so that a shell can name the option it came from.
+
+    Args:
+        name: of the parameter.
+        value: that it had.
+        allowed: what would do.
+        advice: what to do.
+    """
+
+    def __init__(self, name: str, value: float, allowed: str, advice: str) -> None:
+        self.name, self.value, self.allowed, self.advice = name, value, allowed, advice
+        super().__init__(f"{name} is {value!r}; allowed: {allowed}. {advice}")
 
 
 def require(low: float, high: float, advice: str, **values: float) -> None:
     """Check that each of `values` is a finite number in [low, high].
 
     Raises:
-        ValueError: naming the parameter, what it was, what is allowed, and `advice`.
+        ParameterError: a `ValueError` naming the parameter, what it was, what is allowed, and `advice`.
     """
     for name, value in values.items():
         if not (math.isfinite(value) and low <= value <= high):
-            raise ValueError(f"{name} is {value!r}; allowed: {low:g} to {high:g}. {advice}")
+            raise ParameterError(name, value, f"{low:g} to {high:g}", advice)
 
 
 @dataclass(frozen=True)

@@ -72,22 +72,26 @@ class Paths:
         capital = np.exp(log_capital - log_capital.max(axis=-1, keepdims=True))
         return np.asarray(capital / capital.sum(axis=-1, keepdims=True))
 
-    def panel(self, path: int = 0, *, start: dt.date = FIRST_DAY) -> Panel:
+    def panel(self, path: int = 0, *, start: dt.date = FIRST_DAY, calendar: Calendar | None = None) -> Panel:
         """Return one path as a Panel: no dividends, no membership changes, so that returns alone move the weights.
 
         Args:
             path: its number.
             start: first day of a calendar of weekdays that no exchange keeps.
+            calendar: sessions of the records, one for each, in place of weekdays; a dataset takes those of an exchange.
 
         Raises:
-            ValueError: steps that are neither sessions (1/252 years) nor months (1/12), or no such path.
+            ValueError: steps that are neither sessions (1/252 years) nor months (1/12), a calendar of another length, or no such path.
         """
         if not 0 <= path < len(self):
             raise ValueError(f"path is {path}; allowed: 0 to {len(self) - 1}.")
+        sessions = weekday_sessions(self.grid.steps + 1, self._frequency(), start) if calendar is None else calendar
+        if len(sessions) != self.grid.steps + 1:
+            raise ValueError(f"the calendar has {len(sessions)} sessions; allowed: {self.grid.steps + 1}, one for each record.")
         return weights_panel(
             np.diff(self.log_capitalisations[path], axis=0),
             self.weights[path, 0],
-            weekday_sessions(self.grid.steps + 1, self._frequency(), start),
+            sessions,
             self._frequency(),
             f"{self.source}, path {path}",
         )

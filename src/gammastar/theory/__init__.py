@@ -1,8 +1,17 @@
-"""The theory on a Panel: the whole exact account of a generated portfolio, and the capital distribution."""
+"""The theory on a Panel: the whole exact account of a generated portfolio, how often to rebalance it, and the capital distribution."""
 
 from __future__ import annotations
 
-__all__ = ["Account", "AccountParts", "CapitalCurve", "account_for", "capital_curve"]
+__all__ = [
+    "Account",
+    "AccountParts",
+    "CapitalCurve",
+    "ClockEarnings",
+    "FrequencyStudy",
+    "account_for",
+    "capital_curve",
+    "rebalancing_frequency",
+]
 
 import importlib
 from typing import TYPE_CHECKING
@@ -10,8 +19,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gammastar.theory.account import Account, AccountParts, account_for
     from gammastar.theory.capital import CapitalCurve, capital_curve
+    from gammastar.theory.rebalancing import ClockEarnings, FrequencyStudy, rebalancing_frequency
 
-_HOME = {"Account": "account", "AccountParts": "account", "CapitalCurve": "capital", "account_for": "account", "capital_curve": "capital"}
+_HOME = {
+    "Account": "account",
+    "AccountParts": "account",
+    "CapitalCurve": "capital",
+    "ClockEarnings": "rebalancing",
+    "FrequencyStudy": "rebalancing",
+    "account_for": "account",
+    "capital_curve": "capital",
+    "rebalancing_frequency": "rebalancing",
+}
 
 
 def __getattr__(name: str) -> object:

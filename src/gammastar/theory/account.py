@@ -7,6 +7,8 @@ From one rebalance at s to the next, prices move the weights ``mu_s`` to ``nu``,
                      + log G(nu) - log G(mu_next)        flow: who is in the index, and everything else that changes weights
                      + total-return less price-return    dividends, where the panel has prices
                      + log c                             cost of the trade, self-financing
+
+(Fernholz 1999 and 2001 in the exact discrete form of Pal and Wong 2016; cost by Ruf and Xie 2020.)
 """
 
 from __future__ import annotations
@@ -147,7 +149,23 @@ def account_for(function: GeneratingFunction, panel: Panel, *, clock: Clock | No
         panel: the market.
         clock: rebalance at these closes; default: at every session. The first session always is, and the last closes the books.
         cost: proportional cost, a fraction of the traded value.
+
+    Returns:
+        The parts of each step, in log return.
+
+    Raises:
+        ValueError: a panel of one session, or a function that a close's weights do not fit.
+
+    >>> import datetime as dt
+    >>> from gammastar.core.generating import Diversity
+    >>> from gammastar.simulate import LargeCapMarket
+    >>> panel = LargeCapMarket(members=20, listed=25, start=dt.date(2018, 1, 2), end=dt.date(2018, 3, 29)).simulate(1).panel
+    >>> parts = account_for(Diversity(0.5), panel, cost=0.0005).parts
+    >>> bool(abs(parts.residual).max() < 1e-12), bool((parts.l_divergence >= 0.0).all())
+    (True, True)
     """
+    if len(panel) < 2:
+        raise ValueError("an account needs two sessions or more")
     ticks = np.ones(len(panel), dtype=bool) if clock is None else panel.calendar.ticks(clock)
     at = np.unique(np.concatenate(([0], np.flatnonzero(ticks), [len(panel) - 1])))
     steps = [_step(function, panel, start, end, cost) for start, end in pairwise(at.tolist())]

@@ -1,4 +1,4 @@
-"""The capital distribution of a Panel: log weight against log rank."""
+"""The capital distribution of a Panel: log weight against log rank (Fernholz 2002, chapter 5)."""
 
 from __future__ import annotations
 
@@ -49,10 +49,14 @@ class CapitalCurve:
         """Return the weight of the `count` largest, for each date."""
         return np.asarray(self.weights[:, :count].sum(axis=1))
 
+    @property
+    def _last(self) -> int:
+        """The last rank of the slopes shown: the hundredth, or the last that every date has."""
+        return int(min(100, (self.weights > 0.0).sum(axis=1).min()))
+
     def to_dict(self) -> dict[str, object]:
         """Return the curves as plain values: slope, top shares, and the weights by rank."""
-        members = (self.weights > 0.0).sum(axis=1)
-        last = int(min(100, members.min()))
+        members, last = (self.weights > 0.0).sum(axis=1), self._last
         return {
             "dates": [str(date) for date in self.dates],
             "members": [int(count) for count in members],
@@ -71,7 +75,7 @@ class CapitalCurve:
     def __str__(self) -> str:
         """Return slope and concentration of each curve."""
         found = self.to_dict()
-        lines = [f"{'date':<12}{'members':>9}{'slope':>9}{'top 10':>9}   (slope over ranks 1 to {min(100, self.weights.shape[1])})"]
+        lines = [f"{'date':<12}{'members':>9}{'slope':>9}{'top 10':>9}   (slope over ranks 1 to {self._last})"]
         rows = zip(found["dates"], found["members"], found["slope"], found["top_10_share"], strict=True)  # type: ignore[call-overload]
         return "\n".join([*lines, *(f"{date:<12}{members:>9}{slope:>9.3f}{100 * share:>8.1f}%" for date, members, slope, share in rows)])
 
@@ -89,8 +93,18 @@ class CapitalCurve:
 def capital_curve(panel: Panel, on: tuple[np.datetime64, ...] = ()) -> CapitalCurve:
     """Return the capital distribution of the index at some closes (default: the first, the middle and the last).
 
+    Args:
+        panel: the market.
+        on: sessions.
+
     Raises:
         ValueError: a date that is no session.
+
+    >>> import datetime as dt
+    >>> from gammastar.simulate import LargeCapMarket
+    >>> panel = LargeCapMarket(members=20, listed=25, start=dt.date(2018, 1, 2), end=dt.date(2018, 3, 29)).simulate(1).panel
+    >>> capital_curve(panel).weights.shape
+    (3, 20)
     """
     positions = [panel.calendar.position(date) for date in on] or [0, len(panel) // 2, len(panel) - 1]
     ranked = ranked_weights(panel.benchmark[positions])

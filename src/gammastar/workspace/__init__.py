@@ -18,6 +18,8 @@ __all__ = [
     "report_run",
     "run_mandate",
     "simulate_market",
+    "simulate_model",
+    "study_rebalancing",
     "validate_mandate",
     "verify_run",
     "write_figure",
@@ -26,7 +28,7 @@ __all__ = [
     "write_targets",
 ]
 
-from gammastar.workspace.data import data_status, ingest, simulate_market
+from gammastar.workspace.data import data_status, ingest
 from gammastar.workspace.decide import (
     Decision,
     check_file,
@@ -42,4 +44,5 @@ from gammastar.workspace.decide import (
 )
 from gammastar.workspace.desk import init_workspace
 from gammastar.workspace.runs import compare_runs, report_run, run_mandate, verify_run
-from gammastar.workspace.theory import decompose_market, describe_capital
+from gammastar.workspace.simulate import simulate_market, simulate_model
+from gammastar.workspace.theory import decompose_market, describe_capital, study_rebalancing
