@@ -24,6 +24,7 @@ BAD = {
     "typo in a dotted key": (CAPTURE + "[rules]\nbeta.limt = 0.01\n", 5, "rules.beta.limt", ("write limit",)),
     "typo in the second exclusion": (CAPTURE + EXCLUDE + "[[rules.exclude]]\nasset = 'B'\nreson = 'c'\n", 9, "rules.exclude.1.reson", ("write reason",)),
     "key of another table": (CAPTURE + "[clocks]\ncost_bp = 5\n", 5, "clocks.cost_bp", ("belongs in [trading]",)),
+    "rule above the tables": ("names = { maximum = 50 }\n" + CAPTURE, 1, "names", ("write name, if that was meant; names belongs in [rules]",)),
     "key of another strategy": (GENERATED + "function = 'market'\ngrowth = { kind = 'equal' }\n", 5, "strategy.growth", ("another kind of strategy",)),
     "limit in percent": (CAPTURE + "[rules]\nactive_weight = { limit = 5 }\n", 5, "rules.active_weight.limit", ("Got 5", "1% is 0.01", "write 0.05 for 5%")),
     "risk in percent": (CAPTURE + "[rules]\ntracking_error = { limit = 2 }\n", 5, "rules.tracking_error.limit", ("2% is 0.02", "write 0.02 for 2%")),

@@ -237,3 +237,26 @@ def test_canonical_form_tells_types_apart(load):
         for name in ("market", "entropy", "gini_simpson", "equal")
     ]
     assert len({load(text).fingerprint for text in texts}) == 4
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """The simulated large-cap market, whose assets the examples name."""
+    from gammastar.simulate import LargeCapMarket
+
+    return LargeCapMarket().simulate(7, prices=False).panel
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["national-reserve-fund", "exclusion-list"])
+def test_examples_on_the_simulated_market_find_targets(name, simulated):
+    """The institutional examples have targets that keep every rule, on dates on which each of their dated entries is in force."""
+    from gammastar.optimise import Status, propose
+
+    mandate = Mandate.load(ROOT / "examples" / "mandates" / f"{name}.toml")
+    listed = {item.asset for rule in mandate.rules for item in getattr(rule, "assets", ()) if isinstance(item, Exclusion)}
+    assert listed <= set(simulated.assets.ids)
+    for day in ("2011-06-30", "2014-12-31", "2016-06-30", "2019-11-29"):
+        found = propose(mandate, simulated.moment(int(np.searchsorted(simulated.sessions, np.datetime64(day)))))
+        assert found.status is Status.OPTIMAL, (day, found.advice)
+        assert not any(reading.breached for reading in found.readings)

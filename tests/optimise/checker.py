@@ -267,10 +267,10 @@ def _gaps_of_many(rule: g.Rule, m: Moment, w: ndarray) -> list[Gap]:
             return [(total - rule.limit, 1.0) for total in sums.values()]
         case g.TradeLiquidity():
             volume = average_volume(m, rule.window)
-            return [(float(abs(x) - rule.limit * v), float(v)) for x, v in zip(trade, volume, strict=True)]
+            return [(float(abs(x) - rule.limit * v), float(v)) for x, v in zip(trade, volume, strict=True) if v > 0.0 or rule.penalty is None]
         case g.HoldingLiquidity():
             volume = average_volume(m, rule.window)
-            return [(float(x - rule.limit * v), float(v)) for x, v in zip(w, volume, strict=True)]
+            return [(float(x - rule.limit * v), float(v)) for x, v in zip(w, volume, strict=True) if v > 0.0 or rule.penalty is None]
         case g.Exclude() | g.MustSell():
             return [(float(w[i]) - rule.tolerance, 1.0) for i in listed(rule, m)]
         case g.NoBuy():
@@ -293,13 +293,55 @@ def excess_in_units(rule: g.Rule, m: Moment, w: ndarray) -> float:
     return max(needed, default=0.0)
 
 
+def hard_limits(mandate: g.Mandate, m: Moment) -> tuple[ndarray, ndarray]:
+    """Return the lowest and highest weight that the hard rules on single names allow."""
+    mu, h = m.benchmark, held(m)
+    low, high = np.zeros(len(mu)), np.full(len(mu), np.inf)
+    for rule in mandate.rules:
+        if rule.penalty is not None:
+            continue
+        match rule:
+            case g.ActiveWeight():
+                limit = own_limits(rule, m)
+                low, high = np.maximum(low, mu - limit), np.minimum(high, mu + limit)
+            case g.WeightBounds():
+                tops = (rule.maximum, None if rule.plus is None else mu + rule.plus, None if rule.multiple is None else mu * rule.multiple)
+                for top in tops:
+                    high = high if top is None else np.minimum(high, top)
+                low = low if rule.minimum is None else np.where(mu > 0.0, np.maximum(low, rule.minimum), low)
+            case g.TradeLiquidity():
+                reach = rule.limit * average_volume(m, rule.window)
+                low, high = np.maximum(low, h - reach), np.minimum(high, h + reach)
+            case g.HoldingLiquidity():
+                high = np.minimum(high, rule.limit * average_volume(m, rule.window))
+            case g.AssetList():
+                at = listed(rule, m)
+                level = np.zeros(len(mu)) if isinstance(rule, (g.Exclude, g.MustSell)) else h
+                if not isinstance(rule, g.NoSell):
+                    high[at] = np.minimum(high[at], level[at] + rule.tolerance)
+                if isinstance(rule, (g.NoSell, g.Freeze)):
+                    low[at] = np.maximum(low[at], level[at] - rule.tolerance)
+    return low, high
+
+
+def neutral(mandate: g.Mandate, m: Moment) -> ndarray:
+    """Return the members without history enough, or without a return for five sessions running."""
+    seen = m.observed[-mandate.data.observation_window :].sum(axis=0)
+    return (m.benchmark > 0.0) & ((seen < mandate.data.minimum_observations) | ~m.observed[-5:].any(axis=0))
+
+
+def stands(mandate: g.Mandate, m: Moment) -> tuple[ndarray, ndarray]:
+    """Return which names may not be chosen, outsiders and neutral names, and where they stand: at zero and at the benchmark, as far as hard bounds allow."""
+    low, high = hard_limits(mandate, m)
+    return neutral(mandate, m) | (m.benchmark == 0.0), np.clip(m.benchmark, low, np.maximum(low, high))
+
+
 def violations(mandate: g.Mandate, m: Moment, w: ndarray) -> dict[str, float]:
     """Return by how much w breaks each hard rule, and what holds for every mandate."""
-    mu, cash = m.benchmark, 1.0 - float(w.sum())
+    cash = 1.0 - float(w.sum())
     found = {"long_only": float(-w.min()), "not_borrowed": -cash}
     if not any(isinstance(rule, g.Cash) for rule in mandate.rules):
         found["fully_invested"] = abs(cash)
-    kept = {i for rule in mandate.rules if isinstance(rule, (g.NoSell, g.Freeze)) for i in listed(rule, m)}
-    outside = [i for i in np.flatnonzero(mu == 0.0).tolist() if i not in kept]
-    found["outside"] = float(np.abs(w[outside]).max(initial=0.0))
+    still, place = stands(mandate, m)
+    found["standing still"] = float(np.abs(w - place)[still].max(initial=0.0))
     return {**found, **{rule.name: excess(rule, m, w) for rule in mandate.rules if rule.penalty is None}}

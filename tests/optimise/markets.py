@@ -6,14 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tests.optimise import checker
 
 from gammastar import mandate as g
 from gammastar.core.covariance import FactoredCovariance
 from gammastar.mandate.costs import CostModel, PriceImpact
 from gammastar.market.groups import Group, Named
 from gammastar.risk.statistical import StatisticalFactors
-from tests.optimise import checker
-from tests.optimise.twin import hard_limits, neutral
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,8 +127,8 @@ def lists(rng: np.random.Generator, m: Moment) -> list[g.Rule]:
 def anchor(rng: np.random.Generator, mandate: g.Mandate, m: Moment) -> ndarray:
     """Return weights that keep the lists and what stands still, for limits that leave at least one portfolio."""
     mu, h = m.benchmark, checker.held(m)
-    low, high = hard_limits(mandate, m)
-    stands, outside = neutral(mandate, m), mu == 0.0
+    low, high = checker.hard_limits(mandate, m)
+    stands, outside = checker.neutral(mandate, m), mu == 0.0
     w = np.where(outside, 0.0, (1.0 - rng.random()) * mu + rng.random() * (h - mu) + mu * rng.uniform(0.0, 0.1, len(mu)))
     w = np.where(stands, mu, np.maximum(w, 0.1 * mu))
     w = np.clip(w, low, np.maximum(low, high))
@@ -191,6 +190,6 @@ def any_mandate(rng: np.random.Generator, m: Moment, data: g.DataPolicy) -> g.Ma
     for rule in chosen:
         needed = checker.excess_in_units(rule, m, w)
         loose = rule if not possible or isinstance(rule, g.Cash) or not 0.0 < needed < np.inf else rule.loosened(needed * 1.05 + 1e-5)
-        rules.append(softened(rng, loose) if rng.random() < 0.2 and not isinstance(rule, g.Cash) else loose)
-    found = [softened(rng, rule) if rng.random() < 0.1 and not isinstance(rule, g.Cash) else rule for rule in mandate.rules]
+        rules.append(softened(rng, loose) if rng.random() < 0.2 else loose)
+    found = [softened(rng, rule) if rng.random() < 0.1 else rule for rule in mandate.rules]
     return mandate.with_rules((*(rule for rule in found if not isinstance(rule, g.Cash)), *rules))

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import cvxpy as cp
 import numpy as np
+from tests.optimise import checker
 
 from gammastar import mandate as g
-from tests.optimise import checker
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -176,10 +176,12 @@ def _stated_of_many(t: Twin, rule: g.Rule, limit: float) -> None:
             t.keep(rule, (_membership("issuer", m) @ t.w if "issuer" in m.attributes else t.w) - limit)
         case g.TradeLiquidity():
             volume = checker.average_volume(m, rule.window)
-            t.keep(rule, cp.abs(t.trade) - limit * volume, volume)
+            traded = np.flatnonzero((volume > 0.0) | (rule.penalty is None))  # excess over a volume of nothing cannot be counted
+            t.keep(rule, cp.abs(t.trade)[traded] - limit * volume[traded], volume[traded])
         case g.HoldingLiquidity():
             volume = checker.average_volume(m, rule.window)
-            t.keep(rule, t.w - limit * volume, volume)
+            traded = np.flatnonzero((volume > 0.0) | (rule.penalty is None))
+            t.keep(rule, t.w[traded] - limit * volume[traded], volume[traded])
         case g.AssetList():
             _stated_list(t, rule)
         case _:
@@ -210,54 +212,16 @@ def _stated_list(t: Twin, rule: g.AssetList) -> None:
 # -- who may be chosen at all ------------------------------------------------------------------------------------------------------------------------
 
 
-def hard_limits(mandate: g.Mandate, m: Moment) -> tuple[ndarray, ndarray]:
-    """Return the lowest and highest weight that the hard rules on single names allow."""
-    mu, h = m.benchmark, checker.held(m)
-    low, high = np.zeros(len(mu)), np.full(len(mu), np.inf)
-    for rule in mandate.rules:
-        if rule.penalty is not None:
-            continue
-        match rule:
-            case g.ActiveWeight():
-                limit = checker.own_limits(rule, m)
-                low, high = np.maximum(low, mu - limit), np.minimum(high, mu + limit)
-            case g.WeightBounds():
-                tops = (rule.maximum, None if rule.plus is None else mu + rule.plus, None if rule.multiple is None else mu * rule.multiple)
-                for top in tops:
-                    high = high if top is None else np.minimum(high, top)
-                low = low if rule.minimum is None else np.where(mu > 0.0, np.maximum(low, rule.minimum), low)
-            case g.TradeLiquidity():
-                reach = rule.limit * checker.average_volume(m, rule.window)
-                low, high = np.maximum(low, h - reach), np.minimum(high, h + reach)
-            case g.HoldingLiquidity():
-                high = np.minimum(high, rule.limit * checker.average_volume(m, rule.window))
-            case g.AssetList():
-                at = checker.listed(rule, m)
-                level = np.zeros(len(mu)) if isinstance(rule, (g.Exclude, g.MustSell)) else h
-                if not isinstance(rule, g.NoSell):
-                    high[at] = np.minimum(high[at], level[at] + rule.tolerance)
-                if isinstance(rule, (g.NoSell, g.Freeze)):
-                    low[at] = np.maximum(low[at], level[at] - rule.tolerance)
-    return low, high
-
-
-def neutral(mandate: g.Mandate, m: Moment) -> ndarray:
-    """Return the members without history enough, or without a return for five sessions running."""
-    seen = m.observed[-mandate.data.observation_window :].sum(axis=0)
-    return (m.benchmark > 0.0) & ((seen < mandate.data.minimum_observations) | ~m.observed[-5:].any(axis=0))
-
-
 def _stands(t: Twin) -> bool:
     """Hold neutral names at the benchmark and outsiders at zero, as far as hard bounds allow; return whether bounds leave room at all."""
-    low, high = hard_limits(t.mandate, t.m)
-    pinned, outside = neutral(t.mandate, t.m), t.m.benchmark == 0.0
-    stands = np.where(outside, np.clip(0.0, low, np.maximum(low, high)), np.clip(t.m.benchmark, low, np.maximum(low, high)))
-    at = np.flatnonzero(pinned | outside)
-    there = ~outside | (stands > 0.0)
+    low, high = checker.hard_limits(t.mandate, t.m)
+    still, place = checker.stands(t.mandate, t.m)
+    there = (t.m.benchmark > 0.0) | (place > 0.0)
     if (there & (low > high + 1e-12)).any():
         return False
+    at = np.flatnonzero(still)
     if len(at):
-        t.constraints.append(t.w[at] == PERCENT * stands[at])
+        t.constraints.append(t.w[at] == PERCENT * place[at])
     return True
 
 
@@ -297,10 +261,11 @@ def _cost(t: Twin) -> Any:
 
 def stated(mandate: g.Mandate, m: Moment, curves: Exact | Tangent, at: ndarray | None = None) -> tuple[Any, Any] | None:
     """Return the CVXPY problem and its weights in percent; None where bounds leave no room."""
-    w = cp.Variable(len(m.benchmark))
+    # cvxpy 1.9 takes zero times an unbounded variable for a bound: weights without finite bounds make it state another problem
+    w = cp.Variable(len(m.benchmark), bounds=[0.0, PERCENT])
     if at is not None:
         w.value = PERCENT * at
-    t = Twin(mandate, m, curves, w, [w >= 0.0])
+    t = Twin(mandate, m, curves, w)
     if not _stands(t):
         return None
     t.constraints.append(cp.sum(w) <= PERCENT if any(isinstance(rule, g.Cash) for rule in mandate.rules) else cp.sum(w) == PERCENT)
@@ -319,7 +284,6 @@ def second_opinion(mandate: g.Mandate, m: Moment, *, solver: str = "CLARABEL", *
         tight = {"tol_feas": tolerance, "tol_gap_abs": tolerance, "tol_gap_rel": tolerance, "max_threads": 1} if solver == "CLARABEL" else {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": the status says so, and is looked at
-            warnings.simplefilter("ignore", RuntimeWarning)  # cvxpy multiplies zero by the bounds of unbounded variables
             problem.solve(solver=solver, **{**tight, **options})
         if "inaccurate" not in problem.status:
             break
@@ -337,9 +301,7 @@ def room_above(mandate: g.Mandate, m: Moment, weights: ndarray) -> float:
     problem, w = made
     w.value = None  # the tangents are taken; cvxpy would carry it on into bounds of its own making, where rounding is an error
     for tolerance in (1e-10, 1e-9, 1e-8):  # of percent; a portfolio with nothing to spare is lost to the tightest
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            problem.solve(solver="HIGHS", highs_options={"primal_feasibility_tolerance": tolerance, "dual_feasibility_tolerance": 1e-10})
+        problem.solve(solver="HIGHS", highs_options={"primal_feasibility_tolerance": tolerance, "dual_feasibility_tolerance": 1e-10})
         if problem.status == "optimal":
             break
     if problem.status != "optimal":

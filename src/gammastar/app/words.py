@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gammastar.optimise import Proposal
     from gammastar.simulate import ModelMarket, SimulatedMarket
 
-PLAIN_UNITS = ("beta", "exposure")
+PLAIN_UNITS = ("beta", "exposure", "names", "lot", "liquidity")
 """Rules whose limits are plain numbers; those of all others are fractions of the portfolio, shown in percent."""
 
 
@@ -124,11 +124,12 @@ def _strategy(signed: Mandate) -> str:
 
 def readings(found: Sequence[Reading], unmeasured: Sequence[str] = ()) -> str:
     """Return the table of a check, and its verdict."""
-    lines = [f"{'rule':<16}{'value':>12}{'limit':>12}{'headroom':>12}  closest", "-" * 72]
+    width = max(16, *(2 + len(reading.rule) for reading in found)) if found else 16
+    lines = [f"{'rule':<{width}}{'value':>12}{'limit':>12}{'headroom':>12}  closest", "-" * (56 + width)]
     for reading in found:
         verdict = "  BREACH" if reading.breached else ""
         numbers = "".join(f"{_number(reading.rule, x):>12}" for x in (reading.value, reading.limit, reading.headroom))
-        lines.append(f"{reading.rule:<16}{numbers}  {reading.where}{verdict}")
+        lines.append(f"{reading.rule:<{width}}{numbers}  {reading.where}{verdict}")
     broken = [reading.rule for reading in found if reading.breached]
     count = f"{len(broken)} rule{'s' if len(broken) > 1 else ''} broken"
     missing = [f"not measured: {rule} (it needs the holdings before the trade, --holdings)" for rule in unmeasured]
@@ -162,7 +163,7 @@ def proposal(found: Proposal, *, assumed: bool, files: Sequence[tuple[str, Path]
         return "\n".join([*lines, *(["", "in conflict:", *told] if told else [])])
     if assumed:
         lines.append("no holdings were given: the benchmark is assumed to be held")
-    lines += ["", *_forecast(found), "", readings(found.readings), *_prices(found), "", *_bets(found)]
+    lines += ["", *_forecast(found), "", readings(found.readings), *_prices(found), *_risk(found), "", *_bets(found)]
     written = [f"{what} written to {path}" for what, path in files]
     return "\n".join([*lines, *([""] if written else []), *written])
 
@@ -201,6 +202,20 @@ def _prices(found: Proposal) -> list[str]:
         *lines,
         *(f"  {rule:<16}{price:10.2f}" for rule, price in sorted(found.prices.items(), key=lambda item: -item[1])),
     ]
+
+
+def _risk(found: Proposal) -> list[str]:
+    """Return where the forecast tracking error comes from: sectors and names, in percent a year that sum to it."""
+    parts = found.risk
+    if parts is None or not parts.risk > 0.0:
+        return []
+    labels, codes = found.moment.group("sector")
+    sectors, names = parts.by_group(codes, len(labels)), parts.by_name
+    by_sector = [f"{labels[k]} {100 * sectors[k]:.2f}" for k in (-sectors).argsort(kind="stable")[:4]]
+    by_name = [f"{found.moment.assets.tickers[i]} {100 * names[i]:.3f}" for i in (-names).argsort(kind="stable")[:4]]
+    specific, factors = 100 * parts.specific, 100 * float(parts.by_factor.sum())
+    return ["", f"where the {100 * parts.risk:.2f}% of tracking error comes from: factors {factors:.2f}, specific {specific:.2f}",
+            f"  sectors: {', '.join(by_sector)}", f"  names:   {', '.join(by_name)}"]  # fmt: skip
 
 
 def _bets(found: Proposal) -> list[str]:

@@ -33,6 +33,9 @@ def check_weights(mandate: Mandate, weights: Float[ndarray, " n"], moment: Momen
     if fully_invested and not any(isinstance(rule, Cash) for rule in mandate.rules):
         distance = abs(float(np.sum(weights)) - 1.0)
         readings.append(Reading("fully_invested", distance, 0.0, -distance))
+    if any(isinstance(rule, Cash) and rule.penalty is not None for rule in mandate.rules):
+        invested = float(np.sum(weights))  # a soft rule on cash does not allow borrowing
+        readings.append(Reading("fully_invested", max(invested - 1.0, 0.0), 0.0, 1.0 - invested))
     for rule in mandate.rules:
         if not lacking(rule, moment):
             reading = rule.measure(weights, moment)

@@ -154,14 +154,15 @@ def _unknown_key(model: type[BaseModel], problem: ErrorDetails) -> tuple[str, ob
     close = difflib.get_close_matches(keys[-1].lower(), beside, n=1, cutoff=0.6)
     homes = list(dict.fromkeys(table for table, name in _all_keys(model) if name == keys[-1]))
     refused = getattr(table, "refused", {})
+    there = " or ".join(f"in [{home}]" if home else "above the first [table]" for home in homes)
     if keys[-1] in refused:
         advice = str(refused[keys[-1]])
-    elif close:
-        advice = f"write {close[0]}, if that was meant"
     elif _dotted(keys[:-1]) in homes:
         advice = "it belongs to another kind of strategy: remove it, or change the kind"
+    elif close:
+        advice = f"write {close[0]}, if that was meant{f'; {keys[-1]} belongs {there}' if 1 <= len(homes) <= 2 else ''}"
     elif 1 <= len(homes) <= 2:
-        advice = f"it belongs {' or '.join(f'in [{home}]' if home else 'above the first [table]' for home in homes)}"
+        advice = f"it belongs {there}"
     else:
         advice = "remove it, or choose one of the keys allowed"
     return "there is no such key", keys[-1], ", ".join(beside), advice

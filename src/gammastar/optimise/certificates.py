@@ -146,7 +146,7 @@ def _crossed(box: _Box) -> Certificate | None:
     asks = box.names[low] if low >= 0 else LONG_ONLY
     rules = tuple(dict.fromkeys(box.names[k] for k in (low, high) if k >= 0))
     label = box.moment.assets.label(i)
-    return Certificate(rules, f"{label} must be at least {_percent(box.lower[i])} by {asks} and at most {_percent(box.upper[i])} by {box.names[high]}")
+    return Certificate(rules, f"{label} must be at least {_percent(box.lower[i])} by {asks} and at most {_percent(box.upper[i])} by {box.names[high]}.")
 
 
 def _sums(box: _Box) -> Iterator[Certificate]:
@@ -155,10 +155,10 @@ def _sums(box: _Box) -> Iterator[Certificate]:
     every = np.ones(len(box.lower), dtype=bool)
     if float(box.upper.sum()) < least - CLEAR:
         rules = _united(box.owners(box.high, every), box.budget)
-        yield Certificate(rules, f"the most that all names may weigh adds up to {_percent(box.upper.sum())}, and {_percent(least)} has to be invested")
+        yield Certificate(rules, f"the most that all names may weigh adds up to {_percent(box.upper.sum())}, and {_percent(least)} has to be invested.")
     if float(box.lower.sum()) > most + CLEAR:
         rules = _united(box.owners(box.low, box.lower > 0.0), box.budget)
-        yield Certificate(rules, f"the least that all names must weigh adds up to {_percent(box.lower.sum())}, and only {_percent(most)} can be invested")
+        yield Certificate(rules, f"the least that all names must weigh adds up to {_percent(box.lower.sum())}, and only {_percent(most)} can be invested.")
 
 
 def _groups(box: _Box, row: LinearRows) -> Iterator[Certificate]:
@@ -184,7 +184,7 @@ def _groups(box: _Box, row: LinearRows) -> Iterator[Certificate]:
         bounded = (box.upper < 1.0) if owner is box.high else (box.lower > 0.0)
         others = box.owners(owner, (members if inside else ~members) & bounded)
         why = "" if inside else ", for what all others may weigh"
-        sentence = f"{row.labels[k]} {can} {_percent(reach[k])}{_by(others)}{why}, and {row.rule} asks for {asks} {_percent(bound[k])}"
+        sentence = f"{row.labels[k]} {can} {_percent(reach[k])}{_by(others)}{why}, and {row.rule} asks for {asks} {_percent(bound[k])}."
         yield Certificate(_united((row.rule,), others, () if inside else box.budget), sentence)
 
 
@@ -200,7 +200,8 @@ def _trades(box: _Box, row: AbsoluteSum) -> Iterator[Certificate]:
     others = _united(box.owners(box.low, above > 0.0), box.owners(box.high, below > 0.0))
     size = row.up * above + row.down * below
     first = f", {box.largest(size)} alone {_percent(size.max())}" if size.max() > 0.0 else ""
-    sentence = f"{' and '.join(others) or 'what left the benchmark'} force at least {_percent(needed)} of {row.rule}{first}, and {_percent(row.limit)} is left of its limit"
+    by = f"the bounds of {' and '.join(others)} force" if others else "what left the benchmark forces"
+    sentence = f"{by} at least {_percent(needed)} of {row.rule}{first}, and {_percent(row.limit)} is left of its limit."
     yield Certificate(_united((row.rule,), others, box.budget if missing or surplus else ()), sentence)
 
 

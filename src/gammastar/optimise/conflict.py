@@ -54,9 +54,10 @@ def contradiction(mandate: Mandate, moment: Moment) -> Contradiction:
 
 
 def further_contradiction(mandate: Mandate, moment: Moment, found: Contradiction) -> tuple[str, ...]:
-    """Return the rules of another contradiction that is left when the rules of `found` are taken out; none where the others can hold."""
-    others = tuple(rule for rule in mandate.rules if rule.name not in found.rules)
-    return contradiction(mandate.with_rules(others), moment).rules
+    """Return the rules of another contradiction, found when the rule of `found` that gives way first is taken out; none where there is none."""
+    chosen = [rule for rule in mandate.rules if rule.name in found.rules]
+    first = min(chosen, key=lambda rule: rule.priority or 9)
+    return contradiction(mandate.with_rules(tuple(rule for rule in mandate.rules if rule is not first)), moment).rules
 
 
 def _with(mandate: Mandate, rules: Collection[str]) -> Mandate:

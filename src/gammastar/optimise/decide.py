@@ -112,7 +112,7 @@ def _released(mandate: Mandate, moment: Moment, answer: Answer, given: tuple[Rel
     status = Status.RELAXED if given else Status.OPTIMAL
     binding = {rule: price * PER_ONE_PERCENT_IN_BP for rule, price in answer.prices.items() if abs(price) > 1e-9}
     exceeded = {rule: excess for rule, excess in answer.exceeded.items() if excess > 1e-9}
-    advice = relaxed_advice(given) if given else ""
+    advice = relaxed_advice(mandate, given) if given else ""
     verdict = _Verdict(status, binding, (), advice, exceeded, given, (), answer.gap)
     proposal = _proposal(mandate, moment, clean(answer.weights, cash=any(isinstance(rule, Cash) for rule in mandate.rules)), verdict)
     readings = proposal.readings if kept is None else check_weights(kept, proposal.targets, moment)
@@ -142,7 +142,7 @@ def _contradicted(mandate: Mandate, moment: Moment, *, relax: bool) -> Proposal:
         proposal = _released(mandate, moment, best_answer(problem), given[1], given[0])
         return replace(proposal, problem=problem, objective=problem.value(proposal.targets) if proposal.solved else None)
     told = choices(mandate, moment, found.rules)
-    further = () if any(np.isfinite(choice.amount) for choice in told) else further_contradiction(mandate, moment, found)
+    further = further_contradiction(mandate, moment, found) if all(choice.growth is None for choice in told) else ()
     advice = conflict_advice(mandate, found, told, further)
     return _proposal(mandate, moment, _held(moment), _Verdict(Status.CONFLICT, conflict=found.rules, advice=advice, choices=told))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 __all__ = ["best_answer"]
 
+import math
 from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from gammastar.core.rows import CountLimit, LeastHolding, LeastTrade, RiskShares, WholeLots
+from gammastar.core.costs import TradeCost
+from gammastar.core.rows import AbsoluteSum, Budget, CountLimit, LeastHolding, LeastTrade, RiskShares, WholeLots
 from gammastar.optimise.excess import ROUNDING, broken_discrete, hard_excess, worth
 from gammastar.optimise.issuers import choose_large
 from gammastar.optimise.lots import whole_lots
@@ -18,7 +20,10 @@ from gammastar.optimise.sequential import keep_shares, tangents
 from gammastar.optimise.solver import Answer, Outcome, solve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gammastar.optimise.problem import Problem
+
 
 class Guide(Enum):
     """What objective guides the search for pieces. They are taken in turn, until weights are found that keep every rule."""
@@ -26,13 +31,16 @@ class Guide(Enum):
     OWN = "the problem's own"
     CAREFUL = "a third of the growth term, and all of the risk"
     SAFE = "risk alone"
+    NEAR = "what is held now, as far as can be"
     FEW = "as few names as can be"
 
 
 BY_NAME = (CountLimit, LeastHolding, LeastTrade, WholeLots)
 """Rows that leave each name pieces to choose from."""
 
-ENOUGH, LEAST = 0.002, 1e-6
+NO_ROOM = "whole lots leave a remainder in cash, and the rules leave no room for it: give the cash rule a maximum above its minimum"
+
+ENOUGH, LEAST = 0.005, 1e-6
 """A gap to the relaxation, as a part of its objective and in growth a year, that is not worked on."""
 
 
@@ -52,6 +60,8 @@ def best_answer(problem: Problem) -> Answer:
     """
     if not problem.discrete:
         return solve(problem)
+    if any(isinstance(row, WholeLots) for row in problem.discrete) and not _room_in_cash(problem):
+        return Answer(Outcome.FAILED, problem.fixed, message=NO_ROOM)
     settled = settle_fixed(problem)
     relaxed = solve(settled)
     if relaxed.outcome is Outcome.INFEASIBLE and settled is not problem:
@@ -67,21 +77,31 @@ def best_answer(problem: Problem) -> Answer:
     return replace(found, gap=worth(settled, relaxed.weights) - worth(settled, found.weights))
 
 
+def _room_in_cash(problem: Problem) -> bool:
+    """Return whether some cash may be left, more or less of it."""
+    return any(isinstance(row, Budget) and (row.maximum > row.minimum or row.penalty is not None) for row in problem.rows)
+
+
 def _search(problem: Problem, relaxed: Answer) -> Answer | None:
-    """Return the first answer found that keeps every row, searching with ever smaller bets."""
+    """Return the first answer found that keeps every row."""
+    best = worth(problem, relaxed.weights)
+    return next(_answers(problem, relaxed, best - max(ENOUGH * abs(best), LEAST)), None)
+
+
+def _answers(problem: Problem, relaxed: Answer, enough: float) -> Iterator[Answer]:
+    """Yield answers that keep every row, guide by guide, worked on until they are worth `enough`."""
     for guide in Guide:
-        candidate = _attempt(problem, relaxed, guide)
+        candidate = _attempt(problem, relaxed, guide, enough)
         if candidate is not None and not broken_discrete(problem, candidate.weights) and hard_excess(problem, candidate.weights) <= ROUNDING:
-            return candidate
-    return None
+            yield candidate
 
 
 def _allowance(problem: Problem) -> Effort:
     """Return what each half of an attempt may spend: some relaxations' time, and more of them where names are few."""
-    return Effort(7.0 * (len(problem.free) + OVERHEAD) + 1500.0 * extra(problem))
+    return Effort(5.0 * (len(problem.free) + OVERHEAD) + 1500.0 * extra(problem))
 
 
-def _attempt(problem: Problem, relaxed: Answer, by: Guide) -> Answer | None:
+def _attempt(problem: Problem, relaxed: Answer, by: Guide, enough: float) -> Answer | None:
     """Return an answer that may keep every row, or None."""
     effort = _allowance(problem)
     guide = _guided(problem, relaxed, by)
@@ -90,7 +110,7 @@ def _attempt(problem: Problem, relaxed: Answer, by: Guide) -> Answer | None:
     if guide is None or start is None:
         return None
     steps = tangents(guide, start.weights)
-    large = choose_large(replace(guide, rows=(*guide.rows, *steps)), start, effort)
+    large = choose_large(replace(guide, rows=(*guide.rows, *steps)), start, _allowance(problem), enough)
     if large is None:
         return None
     work = replace(problem, rows=(*problem.rows, *large))
@@ -103,8 +123,36 @@ def _attempt(problem: Problem, relaxed: Answer, by: Guide) -> Answer | None:
         choice = _again(stepped, choice, effort) or choice
     if choice is None:
         return None
-    best = worth(problem, relaxed.weights)
-    return _finished(work, improved(stepped, choice, _allowance(problem), best - max(ENOUGH * abs(best), LEAST)))
+    choice = improved(stepped, choice, _allowance(problem), enough)
+    if large:
+        work, choice = _other_issuers(problem, replace(problem, rows=(*problem.rows, *steps)), work, choice, enough)
+    return _finished(work, choice)
+
+
+def _other_issuers(problem: Problem, stepped: Problem, work: Problem, choice: Choice, enough: float) -> tuple[Problem, Choice]:
+    """Return the problem and the choice with other issuers large, as long as that helps the names chosen.
+
+    Args:
+        problem: without a choice of issuers.
+        stepped: the same with tangents of shares of risk.
+        work: the problem with the choice so far.
+        choice: of pieces, the best so far.
+        enough: an objective that need not be improved.
+    """
+    pieces = find_pieces(problem)
+    for _ in range(3):
+        now = worth(problem, choice.answer.weights)
+        on_pieces = restrict(stepped, pieces, pieces.only(choice.piece))
+        effort = _allowance(problem)
+        large = None if now >= enough or on_pieces is None else choose_large(on_pieces, choice.answer, effort, enough)
+        if large is None:
+            break
+        other = replace(stepped, rows=(*stepped.rows, *large))
+        again = _again(other, choice, effort)
+        if again is None or worth(problem, again.answer.weights) <= now + LEAST:
+            break
+        work, choice = replace(problem, rows=(*problem.rows, *large)), improved(other, again, effort, enough)
+    return work, choice
 
 
 def _guided(problem: Problem, relaxed: Answer, by: Guide) -> Problem | None:
@@ -118,6 +166,9 @@ def _guided(problem: Problem, relaxed: Answer, by: Guide) -> Problem | None:
             return replace(problem, growth=problem.growth / 3.0, variances=variances)
         case Guide.SAFE:
             return replace(problem, growth=0.0 * problem.growth, variances=variances)
+        case Guide.NEAR:
+            traded = any(isinstance(row, AbsoluteSum) for row in problem.rows)
+            return replace(problem, growth=0.0 * problem.growth, cost=TradeCost.proportional(1.0, len(problem.held))) if traded else None
         case Guide.FEW:  # a small weight is shunned more than a large one: the number of names, made smooth
             return replace(problem, growth=-0.1 / (1.0 + 3.0 * min(most) * relaxed.weights)) if most else None
 
@@ -160,4 +211,4 @@ def _kept_without(problem: Problem, rule: str) -> bool:
     relaxed = solve(settled)
     if relaxed.outcome is not Outcome.SOLVED:
         return False
-    return not broken_discrete(settled, relaxed.weights) or _search(settled, relaxed) is not None
+    return not broken_discrete(settled, relaxed.weights) or next(_answers(settled, relaxed, -math.inf), None) is not None

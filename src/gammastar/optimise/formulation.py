@@ -223,10 +223,11 @@ def _add_largest(form: Formulation, row: LargestSum) -> None:
     matrix = sparse.eye_array(len(form.base), format="csr") if row.matrix is None else sparse.csr_array(row.matrix)
     sums, chosen = matrix @ form.base, sparse.csr_array(matrix[:, form.problem.free])
     m = len(sums)
+    count = float(min(row.count, m))  # of fewer, all are the largest
     t, z = stack.variables(1), stack.variables(m)
     stack.add(clarabel.NonnegativeConeT(m), [of_sparse(form.active, chosen), of_identity(np.repeat(t, m), -1.0), of_identity(z, -1.0)], -sums, form.owner(row.rule))
     stack.add(clarabel.NonnegativeConeT(m), [of_identity(z, -1.0)], np.zeros(m))
-    parts = [of_dense(z, np.ones((1, m))), of_identity(t, float(row.count)), *form.loosening(row, 1.0, 0)]
+    parts = [of_dense(z, np.ones((1, m))), of_identity(t, count), *form.loosening(row, 1.0, 0)]
     stack.add(clarabel.NonnegativeConeT(1), parts, np.array([row.limit]), form.owner(row.rule), 1.0)
 
 
@@ -238,6 +239,8 @@ def _add_budget(form: Formulation, row: Budget) -> None:
     if hard and row.minimum == row.maximum:
         form.stack.add(clarabel.ZeroConeT(1), [of_dense(d, ones)], np.array([1.0 - row.minimum - invested]), form.owner(row.rule), 1.0)
         return
+    if not hard:  # however far the rule gives way, nothing is borrowed
+        form.stack.add(clarabel.NonnegativeConeT(1), [of_dense(d, ones)], np.array([1.0 - invested]), BUDGET)
     for sign, bound in ((1.0, 1.0 - row.minimum), (-1.0, 1.0 - row.maximum)):
         parts = [of_dense(d, sign * ones), *form.loosening(row, 1.0, 0)]
         form.stack.add(clarabel.NonnegativeConeT(1), parts, np.array([sign * (bound - invested)]), form.owner(row.rule), 1.0)
@@ -272,13 +275,14 @@ def _charge(stack: Stack, columns: Int[ndarray, " m"], rate: Float[ndarray, " m"
 
 
 def _add_impact(form: Formulation, impact: Float[ndarray, " m"], exponent: float) -> None:
-    """``v >= u^p`` as ``v^(1/p) 1^(1-1/p) >= abs(u)``, in the solver's unit of weight."""
+    """``v >= u^p / t^(p-1)`` as ``v^(1/p) t^(1-1/p) >= abs(u)``, with t near the size of a trade of each name: all three are of one size then."""
     stack, at = form.stack, np.flatnonzero(impact > 0.0)
     u = _traded(form, form.problem.held, "both")[at]
-    v = stack.variables(len(at), impact[at] * WEIGHT_UNIT ** (exponent - 1.0))
+    size = np.maximum(0.1 * form.problem.benchmark[form.problem.free][at], 1e-6)
+    v = stack.variables(len(at), impact[at] * size ** (exponent - 1.0))
     rows = 3 * np.arange(len(at))
     right = np.zeros(3 * len(at))
-    right[1::3] = WEIGHT_UNIT  # one, in that unit
+    right[1::3] = size
     cones = [clarabel.PowerConeT(1.0 / exponent) for _ in at]
     stack.add(cones, [of_identity(v, -1.0, rows=rows), of_identity(u, -1.0, rows=rows + 2)], right, STRUCTURE)
 

@@ -223,7 +223,7 @@ def _after_cone(row: RiskCone, weights: Float[ndarray, " n"], moves: _Moves) -> 
 
 def _after_sum(row: AbsoluteSum, weights: Float[ndarray, " n"], moves: _Moves) -> Float[ndarray, " c"]:
     def part(x: Float[ndarray, " m"]) -> Float[ndarray, " m"]:
-        return row.up * np.maximum(x, 0.0) + row.down * np.maximum(-x, 0.0)
+        return np.asarray(row.up * np.maximum(x, 0.0) + row.down * np.maximum(-x, 0.0))
 
     away = weights - row.centre
     total = float(part(away).sum()) - part(away)[moves.at] + part(away[moves.at] + moves.size)

@@ -37,6 +37,8 @@ MARGINS = (1e-8, 2e-7, 7e-7)
 RESOLUTION = 2e-8
 """Amounts are bisected to this."""
 ROUNDS = 12
+TIE = 1e-5
+"""Weight of an excess beside that of rules which give way later."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,12 +123,19 @@ def least_loosening(mandate: Mandate, moment: Moment, rule: str) -> Relaxation:
 def choices(mandate: Mandate, moment: Moment, rules: Iterable[str]) -> tuple[Relaxation, ...]:
     """Return what each of `rules` alone would have to give, those that never give way included.
 
+    Where there are other conflicts that none of them ends, it is what ends the conflict between `rules`; growth is then None.
+
     Args:
         mandate: with the rules.
         moment: with what its rules need.
         rules: names of an irreducible set (`gammastar.optimise.conflict.contradiction`).
     """
-    return tuple(least_loosening(mandate, moment, rule) for rule in rules)
+    names = tuple(rules)
+    told = tuple(least_loosening(mandate, moment, rule) for rule in names)
+    if any(np.isfinite(choice.amount) for choice in told):
+        return told
+    alone = mandate.with_rules(tuple(rule for rule in mandate.rules if rule.name in names))
+    return tuple(replace(least_loosening(alone, moment, rule), growth=None) for rule in names)
 
 
 def relaxed(mandate: Mandate, moment: Moment) -> tuple[Mandate, tuple[Relaxation, ...]] | None:
@@ -195,17 +204,21 @@ def _reachable(mandate: Mandate, moment: Moment, last: int) -> bool:
 
 def _in_order(mandate: Mandate, moment: Moment, last: int) -> dict[str, float]:
     """Return the least excess by rule along the slopes, the rules of priority `last` first; empty where the solver fails."""
-    problem = hard_problem(mandate, moment, frozenset(_giving(mandate, moment, 1, last)))
-    most: dict[str, float] = {}
-    for priority in range(last, 0, -1):
-        level = _giving(mandate, moment, priority, priority)
-        if not level:
-            continue
-        answer = least_excess(problem, {name: 1.0 / natural_unit(rule) for name, rule in level.items()}, most)
-        if answer.outcome is not Outcome.SOLVED:
-            return {}
-        most |= {name: answer.exceeded.get(name, 0.0) + MARGINS[0] * natural_unit(rule) for name, rule in level.items()}
-    return {name: excess for name, excess in most.items() if excess > 10.0 * MARGINS[0] * natural_unit(_named(mandate, name))}
+    giving = _giving(mandate, moment, 1, last)
+    problem = hard_problem(mandate, moment, frozenset(giving))
+    for margin in MARGINS:
+        most: dict[str, float] = {}
+        for priority in sorted({rule.priority for rule in giving.values()}, reverse=True):
+            # those that give way before count for next to nothing: enough to keep them finite, too little to move the others
+            weights = {name: (1.0 if rule.priority == priority else TIE) / natural_unit(rule) for name, rule in giving.items() if rule.priority <= priority}
+            answer = least_excess(problem, weights, most)
+            if answer.outcome is not Outcome.SOLVED:
+                break
+            level = (rule for rule in giving.values() if rule.priority == priority)
+            most |= {rule.name: answer.exceeded.get(rule.name, 0.0) + margin * natural_unit(rule) for rule in level}
+        else:
+            return {name: excess for name, excess in most.items() if excess > 10.0 * margin * natural_unit(giving[name])}
+    return {}
 
 
 def _trimmed(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> dict[str, float]:

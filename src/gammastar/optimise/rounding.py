@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 DROPPED, DECIDED = 0.5, 0.25
 """Parts of the names too many, and of the names between pieces, that are decided in one round."""
+FEWEST = 3
+"""Names between pieces that are decided in one round at least."""
 OVERHEAD = 50
 """What a solve takes beside its names, in names."""
 PATIENCE = 1500
@@ -44,6 +46,11 @@ class Effort:
     """Work that may still be done, in names solved for: counted, not timed, so that answers do not depend on the machine."""
 
     left: float
+
+    @staticmethod
+    def patience(problem: Problem) -> int:
+        """Return how many tries may fail one after the other: few where a solve takes long."""
+        return max(3, int(PATIENCE * extra(problem)) // (len(problem.free) + OVERHEAD))
 
     def solve(self, problem: Problem | None) -> Answer | None:
         """Return the answer of a problem that has one, within its bounds to the last digit, else None."""
@@ -95,6 +102,7 @@ class _Search:
         outside: how many of the fixed names are held.
         piece: where each name is in the last answer, shape (m,).
         resting: which names are at zero or at what is held there, shape (m,).
+        surplus: how many names too many are held there.
     """
 
     problem: Problem
@@ -105,6 +113,7 @@ class _Search:
     outside: int
     piece: Int[ndarray, " m"]
     resting: Bool[ndarray, " m"]
+    surplus: int = 0
 
     def decisions(self, answer: Answer) -> _Decisions:
         """Return what to decide next; nothing if every name is in a piece and their number is right."""
@@ -123,14 +132,14 @@ class _Search:
             costs.append(cost[order])
 
         dropped = np.zeros(len(w), dtype=bool)
-        surplus = max((int(held.sum()) + self.outside - c.maximum for c in self.counts if c.maximum is not None), default=0)
+        surplus = self.surplus = max((int(held.sum()) + self.outside - c.maximum for c in self.counts if c.maximum is not None), default=0)
         if surplus > 0:
             candidates = np.flatnonzero(held & self.open_[:, ZERO])
             decide(candidates, np.full(len(candidates), ZERO), math.ceil(DROPPED * surplus))
             dropped[names[-1]] = True
         between = np.flatnonzero((distance > 0.0) & ~dropped)
         if len(between):
-            decide(between, gains[between].argmax(axis=1), math.ceil(DECIDED * len(between)))
+            decide(between, gains[between].argmax(axis=1), max(math.ceil(DECIDED * len(between)), FEWEST))
         short = max((c.minimum - int(held.sum()) - self.outside for c in self.counts if c.minimum is not None), default=0)
         if short > 0 and not len(between):
             candidates = np.flatnonzero(~held & self.open_[:, MORE])
@@ -138,15 +147,14 @@ class _Search:
         order = np.argsort(np.concatenate(costs), kind="stable")
         return _Decisions(np.concatenate(names)[order], np.concatenate(chosen)[order])
 
-    def make(self, decisions: _Decisions, *, freeze: bool) -> Answer | None:
-        """Return the answer once `decisions` are made, and keep them, if there is one; with `freeze`, names at rest stay there in it."""
+    def make(self, decisions: _Decisions, frozen: tuple[int, ...]) -> Answer | None:
+        """Return the answer once `decisions` are made, and keep them, if there is one; names at rest in a piece that is `frozen` stay there."""
         after = self.open_.copy()
         after[decisions.names] = self.pieces.only(decisions.pieces)
         hull = after.copy()
-        if freeze:
-            rest = np.flatnonzero(self.resting)
-            rest = rest[~np.isin(rest, decisions.names)]
-            hull[rest] = self.pieces.only(self.piece[rest])
+        rest = np.flatnonzero(self.resting & np.isin(self.piece, frozen))
+        rest = rest[~np.isin(rest, decisions.names)]
+        hull[rest] = self.pieces.only(self.piece[rest])
         found = self.effort.solve(restrict(self.problem, self.pieces, hull))
         if found is not None:
             self.open_ = after
@@ -183,13 +191,15 @@ def dive(problem: Problem, start: Answer, effort: Effort, within: Bool[ndarray, 
 
 def _advance(search: _Search, answer: Answer, decisions: _Decisions) -> Answer | None:
     """Make as many of the decisions as leave weights; return the answer then, the old one with a piece ruled out if not even one does."""
-    freeze = True
+    frozen: list[tuple[int, ...]] = [(), (ZERO,), (ZERO, STAY)]
+    if search.surplus > 0:  # what is sold has to go somewhere: to names that are held already, rather than to new ones
+        frozen.pop()
     while search.effort.left > 0.0:
-        found = search.make(decisions, freeze=freeze)
+        found = search.make(decisions, frozen[-1])
         if found is not None:
             return found
-        if freeze:
-            freeze = False
+        if len(frozen) > 1:
+            frozen.pop()
         elif len(decisions.names) > 1:
             decisions = decisions.first(len(decisions.names) // 2)
         else:
@@ -217,9 +227,9 @@ def improved(problem: Problem, choice: Choice, effort: Effort, enough: float) ->
             choice = candidate
         else:
             wide //= 3
-    tried, failed, patience = {choice.piece.tobytes()}, 0, max(3, int(PATIENCE * extra(problem)) // (len(problem.free) + OVERHEAD))
-    while failed < patience and effort.left > 0.0 and worth(problem, choice.answer.weights) < enough:
-        piece = next((p for p in _neighbours(problem, choice, pieces) if p.tobytes() not in tried), None)
+    tried, failed, near = {choice.piece.tobytes()}, 0, _neighbours(problem, choice, pieces)
+    while failed < effort.patience(problem) and effort.left > 0.0 and worth(problem, choice.answer.weights) < enough:
+        piece = next((p for p in near if p.tobytes() not in tried), None)
         if piece is None:
             break
         tried.add(piece.tobytes())
@@ -227,12 +237,13 @@ def improved(problem: Problem, choice: Choice, effort: Effort, enough: float) ->
         failed += 1
         if answer is not None and _gain(problem, Choice(piece, answer), choice) > WORTHWHILE:
             choice, failed = Choice(piece, answer), 0
+            near = _neighbours(problem, choice, pieces)
     return choice
 
 
 def extra(problem: Problem) -> float:
     """Return how many times the usual effort may be spent where names are few, and each solve costs next to nothing."""
-    return 1.0 + 50.0 / max(len(problem.free), 1)
+    return 1.0 + 20.0 / max(len(problem.free), 1)
 
 
 def _gain(problem: Problem, new: Choice, old: Choice) -> float:

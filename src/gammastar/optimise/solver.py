@@ -19,6 +19,7 @@ import clarabel
 import numpy as np
 from scipy import sparse
 
+from gammastar.core.rows import Budget
 from gammastar.optimise.formulation import OBJECTIVE_UNIT, WEIGHT_UNIT, Formulation, formulate
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def solve(problem: Problem, *, feasibility_only: bool = False, least: Mapping[st
 
 def _sums_to_no_one(problem: Problem) -> dict[str, float]:
     """Return the rules whose bounds leave no weights that sum to one; empty if there are some."""
-    if "cash" in problem.elastic:
+    if "cash" in problem.elastic or any(isinstance(row, Budget) and row.penalty is not None for row in problem.rows):
         return {}
     fixed = float(problem.fixed.sum())
     short = fixed + problem.upper.sum() < 1.0 - problem.cash[1] - 1e-9

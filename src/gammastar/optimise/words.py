@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gammastar.mandate.mandate import Mandate
+    from gammastar.mandate.rules import Rule
     from gammastar.optimise.conflict import Contradiction
     from gammastar.optimise.proposal import Relaxation
 
@@ -25,9 +26,12 @@ def quantity(value: float, unit: str, *, digits: int = 2) -> str:
     >>> quantity(0.014, "%"), quantity(0.05, "standard deviations"), quantity(0.2, "of average daily volume")
     ('1.40%', '0.05 standard deviations', '20.00% of average daily volume')
     """
-    if unit in PLAIN:
-        return f"{value:.{digits}f}{'' if unit == 'beta' else f' {unit}'}"
-    return f"{100.0 * value:.{digits}f}%{unit.removeprefix('%')}{''}" if unit.startswith("%") else f"{100.0 * value:.{digits}f}% {unit}"
+    words = "" if unit in {"%", "beta"} else f" {unit.removeprefix('% ')}"
+    return f"{_number(value, unit, digits)}{words}"
+
+
+def _number(value: float, unit: str, digits: int) -> str:
+    return f"{value:.{digits}f}" if unit in PLAIN else f"{100.0 * value:.{digits}f}%"
 
 
 def conflict_advice(mandate: Mandate, found: Contradiction, choices: Sequence[Relaxation], further: Sequence[str] = ()) -> str:
@@ -37,47 +41,53 @@ def conflict_advice(mandate: Mandate, found: Contradiction, choices: Sequence[Re
         mandate: with the rules.
         found: which rules contradict each other, and why.
         choices: what each of them alone would have to give.
-        further: rules of another conflict that is left when this one is ended; empty if there is none.
+        further: rules of another conflict, where no rule of this one alone ends both; empty if there is none.
     """
     named = _and(tuple(_clause(mandate, rule) for rule in found.rules))
+    why = f" {found.sentence}" if found.sentence else ""
     if len(found.rules) == 1:
-        lines = [f"no weights keep {named}, whatever the other rules say{_because(found)}"]
+        lines = [f"no weights keep {named}, whatever the other rules say.{why}"]
     else:
-        lines = [f"no weights keep {named} together, though without any one of them there are some{_because(found)}"]
-    lines += [_heading(choices), *(f"  {_choice(choice, _best(choices))}" for choice in _by_priority(choices))]
+        lines = [f"{named} contradict each other: no weights keep {'both' if len(found.rules) == 2 else f'all {len(found.rules)}'}.{why}"]
+    best = _best(choices)
+    lines.append("What would have to give:" if len(choices) == 1 else "One of these would have to give, the others staying as they are:")
+    lines += [f"  {_choice(mandate, choice, best)}" for choice in sorted(choices, key=lambda choice: choice.priority or 9)]
     if further:
-        lines.append(f"that ends this conflict and uncovers another: {_and(tuple(further))}")
+        lines.append(f"That ends this conflict only: {_and(tuple(_clause(mandate, rule) for rule in further))} contradict each other too.")
     if any(choice.priority and math.isfinite(choice.amount) for choice in choices):
-        lines.append("loosen one of them in the mandate, or let rules give way by priority with relax")
+        lines.append("Loosen one in the mandate, or let rules give way by their priorities (relax).")
     else:
-        lines.append("none of them can give way: change the mandate, or the holdings it starts from")
+        lines.append("None of them may give way: loosen one in the mandate all the same, or change what the portfolio starts from.")
     return "\n".join(lines)
 
 
-def relaxed_advice(given: Sequence[Relaxation]) -> str:
-    """Return the advice of a proposal whose status is RELAXED."""
-    told = [f"{_move(gave)} (priority {gave.priority})" for gave in given]
-    return f"relaxed, since the rules contradict each other: {'; '.join(told)}"
+def relaxed_advice(mandate: Mandate, given: Sequence[Relaxation]) -> str:
+    """Return the advice of a proposal whose status is RELAXED.
+
+    Args:
+        mandate: as it was signed.
+        given: what gave way.
+    """
+    told = [f"{_move(mandate, gave, 'is')} (priority {gave.priority})" for gave in given]
+    return f"no weights keep all rules; relaxed in the order of their priorities: {'; '.join(told)}"
 
 
-def _heading(choices: Sequence[Relaxation]) -> str:
-    return "what would have to give:" if len(choices) == 1 else "one of these would have to give, the others staying as they are:"
-
-
-def _choice(choice: Relaxation, best: float | None) -> str:
+def _choice(mandate: Mandate, choice: Relaxation, best: float | None) -> str:
     """Return one line: the rule, its limit and the one needed, growth, and whether it may give way."""
-    never = ", but never gives way (priority 0)" if choice.priority == 0 else f", priority {choice.priority}"
+    may = "never gives way" if choice.priority == 0 else f"priority {choice.priority}"
     if not math.isfinite(choice.amount):
-        return f"{choice.rule}: no amount ends the conflict{never}"
-    return f"{_move(choice)}{never}{_growth(choice, best)}"
+        return f"{choice.rule}: no amount does it ({may})"
+    return f"{_move(mandate, choice, 'would need')} ({may}){_growth(choice, best)}"
 
 
-def _move(choice: Relaxation) -> str:
-    """Return from where to where a limit goes: ``sector: Technology 1.00% would need 1.40%``."""
+def _move(mandate: Mandate, choice: Relaxation, verb: str) -> str:
+    """Return from where to where a limit goes: ``sector: Technology at most 1.00% would need 1.40%``."""
     place = "" if choice.where == EVERYWHERE else f" {choice.where}"
     digits = _digits(choice)
-    limit, needed = quantity(choice.limit, choice.unit, digits=digits), quantity(choice.needed, choice.unit, digits=digits)
-    return f"{choice.rule}:{place} {'at least' if choice.floor else 'at most'} {limit} would need {needed}"
+    if hasattr(_rule(mandate, choice.rule), "tolerance"):
+        return f"{choice.rule}:{place} {verb} {'missed' if verb == 'is' else 'to be missed'} by {quantity(choice.amount, choice.unit, digits=digits)}"
+    limit, needed = _number(choice.limit, choice.unit, digits), quantity(choice.needed, choice.unit, digits=digits)
+    return f"{choice.rule}:{place} {'at least' if choice.floor else 'at most'} {limit} {verb} {needed}"
 
 
 def _digits(choice: Relaxation) -> int:
@@ -88,32 +98,29 @@ def _digits(choice: Relaxation) -> int:
 
 def _growth(choice: Relaxation, best: float | None) -> str:
     """Return what a choice means for expected growth, and how much less that is than the best one."""
-    if choice.growth is None or best is None:
+    if choice.growth is None:
         return ""
-    behind = 1e4 * (best - choice.growth)
-    versus = ", the most of these" if behind < 0.05 else f", {behind:.1f} bp less than the best of these"
+    behind = 0.0 if best is None else 1e4 * (best - choice.growth)
+    versus = "" if best is None else ", the most of these" if behind < 0.05 else f", {behind:.1f} bp less than the best of these"
     return f"; expected growth advantage then {1e4 * choice.growth:+.1f} bp a year{versus}"
 
 
 def _best(choices: Sequence[Relaxation]) -> float | None:
+    """Return the largest growth of several choices; None where there is nothing to compare."""
     told = [choice.growth for choice in choices if choice.growth is not None]
     return max(told) if len(told) > 1 else None
 
 
-def _by_priority(choices: Sequence[Relaxation]) -> list[Relaxation]:
-    """Return those that give way first at the top, those that never do at the bottom."""
-    return sorted(choices, key=lambda choice: choice.priority or 9)
+def _rule(mandate: Mandate, name: str) -> Rule | None:
+    return next((rule for rule in mandate.rules if rule.name == name), None)
 
 
 def _clause(mandate: Mandate, name: str) -> str:
-    """Return a rule's name with the clauses it stands on, where it knows them."""
-    rule = next((rule for rule in mandate.rules if rule.name == name), None)
-    clauses = dict.fromkeys(entry.clause for entry in getattr(rule, "assets", ()) if getattr(entry, "clause", ""))
+    """Return a rule's name with the clauses it stands on, where they are told."""
+    rule = _rule(mandate, name)
+    told = () if rule is None else (rule.clause, *(entry.clause for entry in getattr(rule, "assets", ()) if hasattr(entry, "clause")))
+    clauses = tuple(dict.fromkeys(clause for clause in told if clause))
     return f"{name} ({', '.join(clauses)})" if clauses else name
-
-
-def _because(found: Contradiction) -> str:
-    return f": {found.sentence}" if found.sentence else ""
 
 
 def _and(names: tuple[str, ...]) -> str:

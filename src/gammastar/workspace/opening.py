@@ -60,15 +60,19 @@ def parse_date(option: str, text: str) -> np.datetime64:
 
 
 def refuse_unknown_assets(mandate: Mandate, moment: Moment, path: Path) -> None:
-    """Refuse a mandate that excludes an asset the data does not know: a typing error there would leave the asset in."""
-    from gammastar.mandate import Exclude
+    """Refuse a mandate that names an asset or a group that the data does not know: a typing error there would leave a rule without effect."""
+    from gammastar.mandate import ActiveWeight, AssetList, GroupActive, GroupWeight
 
     for rule in mandate.rules:
-        unknown = (
-            [item.asset for item in rule.assets if item.asset not in moment.assets.index]
-            if isinstance(rule, Exclude)
-            else []
-        )
+        assets = [item.asset for item in rule.assets] if isinstance(rule, AssetList) else [asset for asset, _ in rule.assets] if isinstance(rule, ActiveWeight) else []
+        unknown = [asset for asset in assets if asset not in moment.assets.index]
         if unknown:
-            raise MandateError(f"{path}, rules.exclude", "there is no such asset in the data", got=", ".join(unknown), allowed="permanent ids, as in the store",
-                               advice="mend the id, or remove the exclusion")  # fmt: skip
+            raise MandateError(f"{path}, rules.{rule.name}", "there is no such asset in the data", got=", ".join(unknown), allowed="permanent ids, as in the store",
+                               advice="mend the id, or remove it from the rule")  # fmt: skip
+        if isinstance(rule, (ActiveWeight, GroupActive, GroupWeight)) and rule.attribute in moment.attributes:
+            labels = rule.bounds if isinstance(rule, GroupWeight) else rule.limits
+            there = moment.group(rule.attribute).labels
+            unknown = [label for label, *_ in labels if label not in there]
+            if unknown:
+                raise MandateError(f"{path}, rules.{rule.name}", f"there is no such {rule.attribute} in the data", got=", ".join(unknown),
+                                   allowed=", ".join(there[:20]) + (" ..." if len(there) > 20 else ""), advice="mend the label, or remove it")  # fmt: skip

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gammastar.market.moment import Moment
 
 PERCENT = 100.0
+DISCRETE = (g.Names, g.RiskContribution, g.MinimumHolding, g.MinimumTrade, g.Lot)
 
 
 # -- a market in which every rule can be stated -------------------------------------------------------------------------------------------------
@@ -36,13 +37,15 @@ def market(bench: Any, rng: np.random.Generator, n: int) -> Moment:
     tilted = mu * np.exp(rng.normal(0.0, 0.2, n))
     issuers = np.maximum(np.arange(n) - (np.arange(n) % 7 == 3), 0)  # now and then two lines of one issuer
     second = FactoredCovariance(m.covariance.loadings * rng.uniform(0.8, 1.2, (n, 1)), m.covariance.specific * rng.uniform(0.7, 1.4, n))
+    flow = float(rng.choice([0.0, 0.0, 0.02]))
     groups = {
         "country": Group(("AT", "CH", "DE"), rng.integers(0, 3, n)),
         "issuer": Group(tuple(f"I{k}" for k in range(n)), issuers),
     }
     return replace(
         m,
-        holdings=held / held.sum() * float(rng.choice([1.0, 1.0, 0.99])),
+        holdings=held / held.sum() * (1.0 - flow),
+        flow=flow,
         groups=Named(groups),
         traded=np.tile(1e8 * mu * rng.uniform(0.3, 1.2, n), (len(m.returns), 1)),
         value=1e8,
@@ -132,6 +135,8 @@ def rows(rule: g.Rule, s: Stated) -> list[Any]:
             return s.below(cp.norm1(t), rule.limit - m.traded_this_year)
         case g.Buys():
             return s.below(cp.sum(cp.pos(t)), rule.limit)
+        case g.CashMode():
+            return [-t <= PERCENT * rule.tolerance + s.give] if m.flow > 0.0 else []
         case g.TradeLiquidity():
             return s.below(cp.abs(t), rule.limit, m.traded[-rule.window :].mean(axis=0) / m.value)
         case g.HoldingLiquidity():
@@ -176,20 +181,55 @@ def least(rules: Iterable[g.Rule], m: Moment, loose: str | None = None) -> float
 
     Without `loose`: zero where they can hold, None where they cannot.
     """
-    rules = [rule for rule in rules if rule.penalty is None and not isinstance(rule, (g.Names, g.RiskContribution))]
-    x, give = cp.Variable(len(m.benchmark)), cp.Variable(nonneg=True)
-    constraints = [x >= 0.0, x[m.benchmark == 0.0] == 0.0]
+    gives, constraints = stated(rules, m, () if loose is None else (loose,))
+    value = _minimum(gives[loose] if gives else cp.Constant(0.0), constraints)
+    return None if value is None else value / PERCENT
+
+
+def in_order(rules: Iterable[g.Rule], m: Moment, unit: Callable[[g.Rule], float]) -> dict[int, float] | None:
+    """Return the least excess of each priority, relative to `unit`, the last priority that has to give way first; None where none helps."""
+    by_level = {p: [rule for rule in rules if rule.priority == p and not isinstance(rule, DISCRETE) and rule.penalty is None] for p in range(1, 6)}
+    for last in range(1, 6):
+        giving = [rule for p in range(1, last + 1) for rule in by_level[p]]
+        gives, constraints = stated(rules, m, tuple(rule.name for rule in giving))
+        if _minimum(cp.Constant(0.0), constraints) is None:
+            continue
+        found: dict[int, float] = {}
+        for level in range(last, 0, -1):
+            if by_level[level]:
+                excess = cp.sum(cp.hstack([gives[rule.name] / unit(rule) for rule in by_level[level]]))
+                found[level] = _minimum(excess, constraints) or 0.0
+                constraints = [*constraints, excess <= found[level] + 1e-7]
+        return {level: excess / PERCENT for level, excess in found.items()}
+    return None
+
+
+def stated(rules: Iterable[g.Rule], m: Moment, loose: tuple[str, ...]) -> tuple[dict[str, Any], list[Any]]:
+    """Return by how much each of `loose` gives way, and the rows of all rules."""
+    rules = [rule for rule in rules if rule.penalty is None and not isinstance(rule, DISCRETE)]
+    x, gives = cp.Variable(len(m.benchmark)), {name: cp.Variable(nonneg=True) for name in loose}
+    constraints = [x >= 0.0, *([x[m.benchmark == 0.0] == 0.0] if (m.benchmark == 0.0).any() else [])]
     constraints += [] if any(isinstance(rule, g.Cash) for rule in rules) else [cp.sum(x) == PERCENT]
     for rule in rules:
-        constraints += rows(rule, Stated(m, x, give if rule.name == loose else 0.0))
-    problem = cp.Problem(cp.Minimize(give), constraints)
-    for tolerance in (1e-10, 1e-9, 1e-8):
+        constraints += rows(rule, Stated(m, x, gives.get(rule.name, 0.0)))
+    return gives, constraints
+
+
+def violation(rule: g.Rule, m: Moment, weights: ndarray) -> float:
+    """Return by how much `weights` break a rule, in its units (of weight for liquidity)."""
+    x = cp.Variable(len(weights), value=PERCENT * weights)
+    return max(float(np.max(row.violation())) for row in rows(rule, Stated(m, x, 0.0))) / PERCENT
+
+
+def _minimum(objective: Any, constraints: list[Any]) -> float | None:
+    problem = cp.Problem(cp.Minimize(objective), constraints)
+    for tolerance in (1e-10, 1e-9, 1e-8, 1e-7):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": the status says so, and is looked at
             problem.solve(solver="CLARABEL", tol_feas=tolerance, tol_gap_abs=tolerance, tol_gap_rel=tolerance)
         if "inaccurate" not in problem.status:
             break
-    return float(give.value) / PERCENT if problem.status == "optimal" else None
+    return float(problem.value) if problem.status.startswith("optimal") else None
 
 
 # -- planting -----------------------------------------------------------------------------------------------------------------------------------------
@@ -230,6 +270,7 @@ def pushers(rng: np.random.Generator, m: Moment) -> list[g.Rule]:
         g.Turnover(u(0.02, 0.15)),
         g.TurnoverYear(0.2 + u(0.02, 0.15)),
         g.Buys(u(0.01, 0.08)),
+        g.CashMode(),
         g.TradeLiquidity(u(0.1, 0.8), 5),
         g.HoldingLiquidity(u(2.0, 4.0), 5),
         g.TopWeights(5, float(top[:5].sum()) * u(0.8, 0.95)),
@@ -280,7 +321,9 @@ def plant(rng: np.random.Generator, m: Moment) -> tuple[g.Rule, ...]:
     between what the rules need together and what they need with one left out, the tight rule contradicts all of the others and no fewer.
     """
     wanted, found = int(rng.choice([2, 3, 4, 5], p=[0.3, 0.4, 0.2, 0.1])), None
-    for last in tightest(rng)[:3]:
+    for tries, last in enumerate(tightest(rng)):
+        if found is not None and (len(found) >= wanted or tries >= 2):
+            break
         pool = [rule for rule in pushers(rng, m) if rule.name != last.name]
         kept = [pool[k] for k in rng.permutation(len(pool))[: wanted + 1]]
         need = least([*kept, last], m, last.name)
@@ -293,8 +336,6 @@ def plant(rng: np.random.Generator, m: Moment) -> tuple[g.Rule, ...]:
             fewer, need = _needs_without(kept, last, m), least([*kept, last], m, last.name)
         if kept and (found is None or len(kept) + 1 > len(found)):
             found = (*kept, last.loosened(0.5 * (need + max(fewer))))
-        if found is not None and len(found) >= wanted:
-            break
     assert found is not None, "nothing could be planted"
     return found
 
@@ -311,6 +352,9 @@ class Plots:
     bench: Any
     market: Callable[..., Moment]
     least = staticmethod(least)
+    in_order = staticmethod(in_order)
+    violation = staticmethod(violation)
+    tightest = staticmethod(tightest)
     plant = staticmethod(plant)
     pushers = staticmethod(pushers)
     loosest = staticmethod(loosest)

@@ -68,7 +68,7 @@ class MinimumHolding(RuleOptions):
     def rows(self, moment: Moment) -> tuple[Row, ...]:
         """Return the threshold of each name."""
         held = moment.benchmark if moment.holdings is None else moment.holdings
-        small = (held > HELD) & (held < self.limit) & self.grandfather & moment.members
+        small = (held > HELD) & (held < self.limit) & self.grandfather
         return (LeastHolding(self.name, np.full(len(held), self.limit), small, held),)
 
     def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading:
@@ -115,7 +115,10 @@ class MinimumTrade(RuleOptions):
 
 @dataclass(frozen=True)
 class Lot(RuleOptions):
-    """Trades in whole lots of `shares`; selling out whole is always allowed. Needs as-traded prices; what rounding leaves stays in cash."""
+    """Trades in whole lots of `shares`; selling out whole is always allowed.
+
+    Needs as-traded prices. What rounding leaves stays in cash, so a mandate with lots needs a `Cash` rule whose maximum is above its minimum.
+    """
 
     shares: int = 1
     unit: ClassVar[str] = "lots"

@@ -107,8 +107,8 @@ class TradeLiquidity(RuleOptions):
     def rows(self, moment: Moment) -> tuple[Row, ...]:
         """Return bounds around the holdings."""
         a_day = moment.average_traded(self.window) / moment.need_value(self.name)
-        held = _held(moment)
-        return (Bounds(self.name, held - self.limit * a_day, held + self.limit * a_day, -a_day, a_day, self.penalty),)
+        held, reach = _held(moment), _reach(self, a_day)
+        return (Bounds(self.name, held - reach, held + reach, -a_day, a_day, self.penalty),)
 
     def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading | None:
         """Return the largest trade in average daily volumes; None where holdings are not known."""
@@ -141,7 +141,7 @@ class HoldingLiquidity(RuleOptions):
         """Return upper bounds."""
         a_day = moment.average_traded(self.window) / moment.need_value(self.name)
         none = np.full(len(a_day), -np.inf)
-        return (Bounds(self.name, none, self.limit * a_day, np.zeros(len(a_day)), a_day, self.penalty),)
+        return (Bounds(self.name, none, _reach(self, a_day), np.zeros(len(a_day)), a_day, self.penalty),)
 
     def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading:
         """Return the largest holding in average daily volumes."""
@@ -185,6 +185,11 @@ class CashMode(RuleOptions):
     def loosened(self, amount: float) -> CashMode:
         """Return the rule with its tolerance wider by `amount`."""
         return replace(self, tolerance=self.tolerance + amount)
+
+
+def _reach(rule: TradeLiquidity | HoldingLiquidity, a_day: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
+    """Return what the limit allows, in weight: without volume nothing, and under a soft rule anything, since no excess could be counted in volumes."""
+    return np.where((a_day > 0.0) | (rule.penalty is None), rule.limit * a_day, np.inf)
 
 
 def _largest(rule: TradeLiquidity | HoldingLiquidity, money: Float[ndarray, " n"], volume: Float[ndarray, " n"], value: float, moment: Moment) -> Reading:

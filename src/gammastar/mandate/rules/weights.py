@@ -92,16 +92,16 @@ class WeightBounds(RuleOptions):
     name: ClassVar[str] = "weight"
 
     def rows(self, moment: Moment) -> tuple[Row, ...]:
-        """Return bounds; the slope of each is that of the form that is tightest there."""
+        """Return bounds, one row for each form: loosened, another of them may be the tightest."""
         mu, one = moment.benchmark, np.ones(len(moment.benchmark))
-        upper, slope = np.full(len(mu), np.inf), np.zeros(len(mu))
-        for bound, rate in ((self.maximum, (one, 0.0 * mu)), (self.plus, (one, mu)), (self.multiple, (mu, 0.0 * mu))):
+        rows = []
+        for bound, level, slope in ((self.maximum, 0.0 * mu, one), (self.plus, mu, one), (self.multiple, 0.0 * mu, mu)):
             if bound is not None:
-                candidate = bound * rate[0] + rate[1]
-                slope = np.where(candidate < upper, rate[0], slope)
-                upper = np.minimum(upper, candidate)
-        lower = np.where(moment.members, self.minimum, -np.inf) if self.minimum is not None else np.full(len(mu), -np.inf)
-        return (Bounds(self.name, lower.astype(np.float64), upper, -np.asarray(moment.members, dtype=np.float64), slope, self.penalty),)
+                rows.append(Bounds(self.name, np.full(len(mu), -np.inf), level + bound * slope, 0.0 * one, slope, self.penalty))
+        if self.minimum is not None:
+            lower = np.where(moment.members, self.minimum, -np.inf)
+            rows.append(Bounds(self.name, lower, np.full(len(mu), np.inf), -np.asarray(moment.members, dtype=np.float64), 0.0 * one, self.penalty))
+        return tuple(rows)
 
     def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading:
         """Return the weight that comes closest to its bound."""

@@ -55,8 +55,8 @@ class RulesEntry(Model):
             at = several([entry.attribute for entry in entries])
             if at is not None:
                 raise refusal("the attribute has two tables", key=f"{name}.{at}.attribute", got=entries[at].attribute, advice="put them into one")
-        if self.lot is not None and (self.cash is None or not self.cash.maximum > 0.0):
-            raise refusal("whole lots leave a remainder in cash, and no cash is allowed", key="lot", allowed="with rules.cash.maximum above 0",
+        if self.lot is not None and (self.cash is None or not self.cash.maximum > self.cash.minimum):
+            raise refusal("whole lots leave a remainder in cash, and there is no room for one", key="lot", allowed="with rules.cash.maximum above its minimum",
                           advice="add cash = { maximum = 0.01 }, or remove lot")  # fmt: skip
         return self
 
