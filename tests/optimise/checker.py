@@ -5,6 +5,7 @@ Nothing here calls the house's rows, measures, characteristics or standardisatio
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ def raw_characteristic(name: str, m: Moment) -> dict[int, float]:
     return known
 
 
+@functools.lru_cache(maxsize=32)
 def exposure(name: str, m: Moment) -> ndarray:
     """Return the characteristic with benchmark-weighted mean 0 and equal-weighted standard deviation 1 over members, 0 outside."""
     known, mu, out = raw_characteristic(name, m), m.benchmark, np.zeros(len(m.benchmark))
@@ -75,6 +77,7 @@ def exposure(name: str, m: Moment) -> ndarray:
 # -- growth -------------------------------------------------------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=32)
 def growth_rates(assumption: g.GrowthAssumption, m: Moment) -> ndarray:
     """Return gamma up to a constant."""
     mu = m.benchmark
@@ -251,9 +254,10 @@ def _gaps_of_many(rule: g.Rule, m: Moment, w: ndarray) -> list[Gap]:
         case g.ActiveWeight():
             return [(float(gap), 1.0) for gap in np.abs(d) - own_limits(rule, m)]
         case g.WeightBounds():
-            found = [] if rule.maximum is None else [(float(x - rule.maximum), 1.0) for x in w]
-            found += [] if rule.plus is None else [(float(x - rule.plus), 1.0) for x in d]
-            found += [] if rule.multiple is None else [(float(x - rule.multiple * b), float(b)) for x, b in zip(w, mu, strict=True)]
+            there = [(x, b) for x, b in zip(w.tolist(), mu.tolist(), strict=True) if x != 0.0 or b != 0.0]
+            found = [] if rule.maximum is None else [(x - rule.maximum, 1.0) for x, _ in there]
+            found += [] if rule.plus is None else [(x - b - rule.plus, 1.0) for x, b in there]
+            found += [] if rule.multiple is None else [(x - rule.multiple * b, b) for x, b in there]
             return found + ([] if rule.minimum is None else [(float(rule.minimum - x), 1.0) for x in w[mu > 0.0]])
         case g.GroupActive():
             return [(abs(total) - dict(rule.limits).get(label, rule.limit), 1.0) for label, total in totals(rule.attribute, m, d).items()]

@@ -11,8 +11,11 @@ import pytest
 from gammastar.mandate import (
     ActiveWeight,
     Beta,
+    Exclude,
     Exposure,
+    Freeze,
     GroupActive,
+    ListEntry,
     Mandate,
     Rule,
     TrackingError,
@@ -146,3 +149,21 @@ def test_caps_that_leave_no_whole_portfolio_are_a_conflict_however_close(bench: 
     proposal = propose(Mandate(rules=(WeightBounds(maximum=1.0 / 40 - gap), TrackingError(0.9)), data=bench.policy), m)
     assert proposal.status is Status.CONFLICT
     assert proposal.conflict == ("weight",)
+
+
+@pytest.mark.parametrize("rule", ["exclude", "freeze"])
+def test_a_rule_that_pins_a_weight_has_a_price_that_is_a_gain(bench: Any, rule: str) -> None:
+    """Loosening can only help: the price of a list is the slope to the looser side, never negative."""
+    m = bench.moment(np.random.default_rng(8), 40)
+    held = m.benchmark * np.exp(np.random.default_rng(9).normal(0.0, 0.3, 40))
+    m = replace(m, holdings=held / held.sum())
+    entries = tuple(ListEntry(m.assets.ids[i], "asked for") for i in (3, 11, 17, 25))
+    listed: Rule = Exclude(entries) if rule == "exclude" else Freeze(entries)
+    mandate = Mandate(rules=(TrackingError(0.05), ActiveWeight(0.2), listed), data=bench.policy)
+    told = propose(mandate, m)
+    assert told.status is Status.OPTIMAL
+    step = 1e-6
+    wider = propose(loosened(mandate, rule, step), m)
+    gain = (bench.value(mandate, m, wider.targets) - bench.value(mandate, m, told.targets)) / step * BP_PER_PERCENT
+    assert told.prices.get(rule, 0.0) >= 0.0
+    assert told.prices.get(rule, 0.0) == pytest.approx(gain, rel=2e-3, abs=1e-3)

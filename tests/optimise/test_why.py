@@ -156,7 +156,7 @@ def test_the_frontier_is_monotone_and_concave_and_its_slope_is_the_price(bench: 
     told = price / 100.0  # growth for a unit of the limit
     assert (slope <= told[:-1] * (1.0 + 1e-4) + 1e-6).all()
     assert (slope >= told[1:] * (1.0 - 1e-4) - 1e-6).all()
-    assert found.to_pandas().shape[0] == len(limits)
+    assert len(found.to_dict()["points"]) == len(limits)
     assert rule in str(found)
 
 

@@ -21,7 +21,7 @@ CLOCKS = {"datetime", "time"}
 NEVER = {
     "core": FILES | FRAMES | CLOCKS | {"logging", "plotly", "random"},
     "market": FILES | FRAMES | {"time", "sklearn", "scipy"},
-    "mandate/rules.py": FILES | FRAMES | {"clarabel"},
+    "mandate/rules/": FILES | FRAMES | {"clarabel"},
     "optimise": FILES | FRAMES | {"time"},
     "trade": {"gammastar.risk"},
     "report": {"gammastar.backtest", "gammastar.optimise", "gammastar.store"},

@@ -98,8 +98,11 @@ def _refuse_unknown(mandate: Mandate, moment: Moment) -> None:
     """Refuse a mandate with a rule that needs what the data does not have."""
     for rule in mandate.rules:
         for what in lacking(rule, moment):
-            raise UsageError(f"rules.{rule.name}", "this rule needs what the data does not have", got=f"no {_NEEDS.get(what, what)}",
-                             advice="ingest a dataset that has it, or remove the rule")  # fmt: skip
+            where, lacks = f"rules.{rule.name}", "this rule needs what the data does not have"
+            if what.startswith("groups."):
+                raise UsageError(where, lacks, got=f'no group attribute "{what.removeprefix("groups.")}"', allowed=", ".join(moment.attributes),
+                                 advice="write one of them, or give the dataset's members that column")  # fmt: skip
+            raise UsageError(where, lacks, got=f"no {_NEEDS.get(what, what)}", advice="ingest a dataset that has it, or remove the rule")
 
 
 _NEEDS = {"traded": "money traded (columns traded_value, or volume and price)", "price": "as-traded prices and splits (columns price and split)"}
@@ -184,7 +187,7 @@ def _proposal(mandate: Mandate, moment: Moment, targets: Float[ndarray, " n"], v
         moment=moment,
         targets=targets,
         forecast=_forecast(targets, moment),
-        active_share=0.5 * float(np.abs(targets - moment.benchmark).sum()),
+        active_share=0.5 * (float(np.abs(targets - moment.benchmark).sum()) + abs(1.0 - float(targets.sum()))),
         names=int((targets > 0.0).sum()),
         turnover_two_way=traded,
         cost=float(mandate.trading.cost_at(moment).of(targets - holdings).sum()),

@@ -29,10 +29,10 @@ class Guide(Enum):
     """What objective guides the search for pieces. They are taken in turn, until weights are found that keep every rule."""
 
     OWN = "the problem's own"
+    FEW = "as few names as can be"
     CAREFUL = "a third of the growth term, and all of the risk"
     SAFE = "risk alone"
     NEAR = "what is held now, as far as can be"
-    FEW = "as few names as can be"
 
 
 BY_NAME = (CountLimit, LeastHolding, LeastTrade, WholeLots)
@@ -96,14 +96,14 @@ def _answers(problem: Problem, relaxed: Answer, enough: float) -> Iterator[Answe
             yield candidate
 
 
-def _allowance(problem: Problem) -> Effort:
-    """Return what each half of an attempt may spend: some relaxations' time, and more of them where names are few."""
-    return Effort(5.0 * (len(problem.free) + OVERHEAD) + 1500.0 * extra(problem))
+def _allowance(problem: Problem, *, to_find: bool = False) -> Effort:
+    """Return what finding an answer, or making it better, may take: some relaxations' time, and more of them where names are few."""
+    return Effort((4.0 if to_find else 5.0) * (len(problem.free) + OVERHEAD) + 1500.0 * extra(problem))
 
 
 def _attempt(problem: Problem, relaxed: Answer, by: Guide, enough: float) -> Answer | None:
     """Return an answer that may keep every row, or None."""
-    effort = _allowance(problem)
+    effort = _allowance(problem, to_find=True)
     guide = _guided(problem, relaxed, by)
     start = relaxed if guide is problem else None if guide is None else effort.solve(guide)
     start = None if guide is None or start is None else _with_shares(guide, start)

@@ -52,6 +52,10 @@ class Formulation:
         """Return the position of a rule."""
         return self.problem.rules.index(rule)
 
+    def is_target(self, row: ConvexRow) -> bool:
+        """Return whether a row is not the limit of its rule but a target beside it, which comes after the limit and has a price of its own."""
+        return row.penalty is not None and row.penalty != next(other for other in self.problem.rows if other.rule == row.rule).penalty
+
     def loosening(self, row: ConvexRow, size: float | ndarray, rows: int | ndarray) -> list[Part]:
         """Return what takes `size` times the excess of a soft or elastic rule off the left side of `rows`; nothing for a hard rule."""
         if row.penalty is None and row.rule not in self.problem.elastic:
@@ -61,8 +65,8 @@ class Formulation:
 
     def _slack(self, row: ConvexRow) -> int:
         """Return the column of the excess over a rule's limit, made when it is first asked for."""
-        # a soft row of an elastic rule (a target beside a limit) keeps a slack of its own: only the limit is what gives way
-        key = row.rule if row.penalty is None else f"{row.rule} (soft {row.penalty:g})"
+        # a target beside a limit has a slack of its own: only the limit is what gives way, and what is told of under the rule's name
+        key = f"{row.rule}.target" if self.is_target(row) or (row.penalty is not None and row.rule in self.problem.elastic) else row.rule
         if key not in self.slack:
             stack = self.stack
             column = stack.variables(1, row.penalty or 0.0)
@@ -135,11 +139,14 @@ def _add_hard_bounds(form: Formulation) -> None:
     mu = problem.benchmark[problem.free]
     equal = problem.lower == problem.upper
     pinned, lower, capped = (np.flatnonzero(rows) for rows in (equal, ~equal, ~equal & np.isfinite(problem.upper)))
-    by_cap = problem.upper[pinned] < mu[pinned]
-    owner = np.where(by_cap, problem.upper_rule[pinned], problem.lower_rule[pinned])
-    slope = np.where(by_cap, problem.upper_slope[pinned], problem.lower_slope[pinned])
     if len(pinned):
-        stack.add(clarabel.ZeroConeT(len(pinned)), [of_identity(d[pinned])], (problem.upper - mu)[pinned], owner, slope)
+        high, low = (problem.upper_rule[pinned], problem.upper_slope[pinned]), (problem.lower_rule[pinned], problem.lower_slope[pinned])
+        tied = problem.tied[pinned]  # these follow the bound that moved them, whether they gain by it or not
+        capped_below = problem.upper[pinned] < mu[pinned]
+        by_cap, by_floor = ~tied | capped_below, ~tied | ~capped_below
+        above = (np.where(by_cap, high[0], low[0]), np.where(by_cap, high[1], low[1]))
+        below = (np.where(by_floor, low[0], high[0]), np.where(by_floor, low[1], high[1]))
+        stack.add(clarabel.ZeroConeT(len(pinned)), [of_identity(d[pinned])], (problem.upper - mu)[pinned], *above, below=below)
     if len(lower):
         right = (mu - problem.lower)[lower]
         stack.add(clarabel.NonnegativeConeT(len(lower)), [of_identity(d[lower], -1.0)], right, problem.lower_rule[lower], -problem.lower_slope[lower])
@@ -185,7 +192,9 @@ def _add_cone(form: Formulation, row: RiskCone) -> None:
     k, m = len(exposure), len(at)
     right = np.concatenate(([row.limit], np.zeros(k), root * away[free][at], [float(np.sqrt(rest @ (specific * rest)))]))
     parts = [of_identity(exposure, -1.0, rows=1 + np.arange(k)), of_identity(form.active[at], -root, rows=1 + k + np.arange(m)), *form.loosening(row, 1.0, 0)]
-    form.stack.add(clarabel.SecondOrderConeT(len(right)), parts, right, form.owner(row.rule), np.concatenate(([1.0], np.zeros(k + m + 1))))
+    slope = np.zeros(len(right))
+    slope[0] = 0.0 if form.is_target(row) else 1.0  # a looser limit leaves the target where it is
+    form.stack.add(clarabel.SecondOrderConeT(len(right)), parts, right, form.owner(row.rule), slope)
 
 
 def _traded(form: Formulation, centre: Float[ndarray, " n"], side: str, rule: str = "") -> Int[ndarray, " m"]:

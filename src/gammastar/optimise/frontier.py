@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Frontier", "FrontierPoint", "frontier", "with_limit"]
 
+import html
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ from gammastar.optimise.decide import propose, with_risk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     import plotly.graph_objects as go
 
     from gammastar.mandate.mandate import Mandate
@@ -71,12 +71,6 @@ class Frontier:
         """Return plain values."""
         return {"mandate": self.mandate, "session": self.session, "rule": self.rule, "unit": self.unit, "points": [asdict(point) for point in self.points]}
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return one row a limit."""
-        import pandas as pd
-
-        return pd.DataFrame([asdict(point) for point in self.points]).set_index("limit")
-
     def plot(self) -> go.Figure:
         """Return the figure: expected growth, and the rule's price below it."""
         from gammastar.optimise.figures import frontier_figure
@@ -103,7 +97,8 @@ class Frontier:
         return "\n".join([*lines, "", "growth: net of amortised cost; price: bp of growth for 1% (0.01) more of the limit"])
 
     def _repr_html_(self) -> str:
-        return str(self.to_pandas().to_html())
+        return f"<pre>{html.escape(str(self))}</pre>"
+
 
 
 def frontier(mandate: Mandate, moment: Moment, rule: str, limits: Sequence[float]) -> Frontier:

@@ -94,7 +94,7 @@ def _rounded(problem: Problem, answer: Answer, row: WholeLots, batches: int) -> 
         kept = ~batch
         rest = replace(
             rest, free=at[kept], fixed=fixed, lower=rest.lower[kept], upper=rest.upper[kept], lower_rule=rest.lower_rule[kept],
-            upper_rule=rest.upper_rule[kept], lower_slope=rest.lower_slope[kept], upper_slope=rest.upper_slope[kept],
+            upper_rule=rest.upper_rule[kept], tied=rest.tied[kept], lower_slope=rest.lower_slope[kept], upper_slope=rest.upper_slope[kept],
         )  # fmt: skip
         found = solve(rest)
         if found.outcome is not Outcome.SOLVED:

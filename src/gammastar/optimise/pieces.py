@@ -185,4 +185,5 @@ def restrict(problem: Problem, pieces: Pieces, open_: Bool[ndarray, "m 4"]) -> P
         upper_rule=np.where(capped, rule_high, problem.upper_rule)[kept],
         lower_slope=np.where(raised, np.where(rule_low >= 0, -pieces.slope, 0.0), problem.lower_slope)[kept],
         upper_slope=np.where(capped, np.where(rule_high >= 0, pieces.slope, 0.0), problem.upper_slope)[kept],
+        tied=problem.tied[kept],
     )

@@ -65,6 +65,7 @@ class Problem:
         upper_rule: the same for upper bounds; -1 for none.
         lower_slope: how each lower bound moves with its rule's limit, shape (m,).
         upper_slope: the same for upper bounds.
+        tied: names that follow the bound that moved them off the weight they would have: neutral ones, and those outside the benchmark, shape (m,).
         rows: the rules' convex rows other than hard bounds: linear, cones, sums, soft and elastic bounds.
         discrete: the rows that no convex program can state.
         rules: names of the rules.
@@ -87,6 +88,7 @@ class Problem:
     upper_rule: Int[ndarray, " m"]
     lower_slope: Float[ndarray, " m"]
     upper_slope: Float[ndarray, " m"]
+    tied: Bool[ndarray, " m"]
     rows: tuple[ConvexRow, ...]
     discrete: tuple[DiscreteRow, ...]
     rules: tuple[str, ...]
@@ -141,6 +143,7 @@ class _Choice:
     box: _Box
     free: Int[ndarray, " m"]
     fixed: Float[ndarray, " n"]
+    tied: Bool[ndarray, " n"]
     crossed: tuple[tuple[str, str, int], ...]
 
 
@@ -193,6 +196,7 @@ def state_problem(
         upper_rule=box.upper_rule[free],
         lower_slope=box.lower_slope[free],
         upper_slope=box.upper_slope[free],
+        tied=choice.tied[free],
         rows=tuple(row for row in rows if isinstance(row, get_args(ConvexRow)) and id(row) not in hard),
         discrete=tuple(row for row in rows if isinstance(row, get_args(DiscreteRow))),
         rules=names,
@@ -235,7 +239,7 @@ def _choose(moment: Moment, neutral: Bool[ndarray, " n"], names: tuple[str, ...]
     free = np.flatnonzero((members & ~neutral & (box.upper > box.lower)) | moved | held_by_rule)
     fixed = stands.copy()
     fixed[free] = 0.0
-    return _Choice(box, free, fixed, crossed)
+    return _Choice(box, free, fixed, moved, crossed)
 
 
 def _crossed(box: _Box, there: Bool[ndarray, " n"], names: tuple[str, ...]) -> tuple[tuple[str, str, int], ...]:

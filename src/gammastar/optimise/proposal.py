@@ -89,7 +89,7 @@ class Proposal:
         moment: what was known, with covariance and holdings.
         targets: weights, shape (n,), summing to one; the holdings where there is no answer.
         forecast: of the targets, or None where no covariance was needed.
-        active_share: half the sum of absolute active weights.
+        active_share: half the sum of absolute active weights, cash included.
         names: how many are held.
         turnover_two_way: traded weight from the holdings to the targets.
         cost: of that trade, a fraction of the portfolio's value.

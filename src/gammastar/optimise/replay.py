@@ -25,8 +25,6 @@ from gammastar.optimise.decide import clean
 from gammastar.optimise.discrete import best_answer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gammastar.optimise.proposal import Proposal
 
 FORMAT = "gammastar proposal 1"
@@ -44,7 +42,7 @@ class Replay:
     """Whether a proposal could be solved again to the same bytes.
 
     Args:
-        path: of the file.
+        path: name of the file.
         same: whether the file written anew has the same bytes.
         status: of the answer found now.
         sha256: of the file.
@@ -84,25 +82,28 @@ def proposal_text(found: Proposal) -> str:
     return _text(head, found.problem)
 
 
-def replay_proposal(path: Path) -> Replay:
-    """Return what comes out when the problem of a file is solved again.
+def replay_proposal(whole: bytes, name: str) -> Replay:
+    """Return what comes out when the problem of a proposal file is solved again.
+
+    Args:
+        whole: contents of the file.
+        name: of the file, for what is told.
 
     Raises:
         DataError: the file is not a proposal, or was changed.
     """
     try:
-        whole = path.read_bytes()
         head, problem, before = _read(json.loads(whole))
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         advice = "gammastar propose --out FILE writes one"
-        raise DataError(str(path), f"this is not a proposal file ({error})", allowed=FORMAT, advice=advice) from error
+        raise DataError(name, f"this is not a proposal file ({error})", allowed=FORMAT, advice=advice) from error
     anew = _text(head, problem)
     after = json.loads(anew)["answer"]
     same = anew.encode() == whole
     differences = tuple(f"{key}: {_short(before.get(key))} in the file, {_short(after[key])} now" for key in after if before.get(key) != after[key])
     if not same and not differences:
         differences = ("the answer is the same; the file was changed elsewhere",)
-    return Replay(str(path), same, after["status"], hashlib.sha256(whole).hexdigest(), differences)
+    return Replay(name, same, after["status"], hashlib.sha256(whole).hexdigest(), differences)
 
 
 def _read(told: dict[str, Any]) -> tuple[dict[str, Any], stated.Problem, dict[str, Any]]:

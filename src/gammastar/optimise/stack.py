@@ -54,6 +54,7 @@ class Stack:
     cones: list[Any] = field(default_factory=list)
     owners: list[ndarray] = field(default_factory=list)
     slopes: list[ndarray] = field(default_factory=list)
+    others: list[tuple[ndarray, ndarray]] = field(default_factory=list)
     linear: list[ndarray] = field(default_factory=list)
     quadratic: list[ndarray] = field(default_factory=list)
 
@@ -64,7 +65,10 @@ class Stack:
         self.width += count
         return np.arange(self.width - count, self.width)
 
-    def add(self, cones: Any, parts: list[Part], right: Float[ndarray, " r"], owner: int | ndarray = STRUCTURE, slope: float | ndarray = 0.0) -> None:
+    def add(
+        self, cones: Any, parts: list[Part], right: Float[ndarray, " r"], owner: int | ndarray = STRUCTURE, slope: float | ndarray = 0.0,
+        *, below: tuple[ndarray, ndarray] | None = None,
+    ) -> None:  # fmt: skip
         """Add rows.
 
         Args:
@@ -73,6 +77,7 @@ class Stack:
             right: b.
             owner: position of the rule, or `STRUCTURE`.
             slope: d(b) / d(owner's limit).
+            below: owner and slope where the dual is negative: of equal bounds, the one that binds from below.
         """
         count = len(right)
         if count == 0:
@@ -85,6 +90,7 @@ class Stack:
         self.cones.extend(cones if isinstance(cones, list) else [cones])
         self.owners.append(np.broadcast_to(owner, count))
         self.slopes.append(np.broadcast_to(slope, count))
+        self.others.append((self.owners[-1], self.slopes[-1]) if below is None else below)
         self.height += count
 
     def matrix(self) -> Any:
@@ -94,15 +100,22 @@ class Stack:
         matrix.sum_duplicates()
         return sparse.csc_matrix(matrix)
 
+    def _binding(self, duals: Float[ndarray, " rows"]) -> tuple[ndarray, ndarray]:
+        """Return owner and slope of each row, of equal bounds those of the one that binds."""
+        owners, slopes = np.concatenate(self.owners), np.concatenate(self.slopes)
+        negative = duals < 0.0
+        below = (np.concatenate([owner for owner, _ in self.others]), np.concatenate([slope for _, slope in self.others]))
+        return np.where(negative, below[0], owners), np.where(negative, below[1], slopes)
+
     def prices(self, duals: Float[ndarray, " rows"], rules: tuple[str, ...]) -> dict[str, float]:
         """Return d(objective) / d(limit) of each rule."""
-        owners, slopes = np.concatenate(self.owners), np.concatenate(self.slopes)
+        owners, slopes = self._binding(duals)
         earned = np.bincount(owners + _OWNERS, weights=duals * slopes, minlength=len(rules) + _OWNERS)[_OWNERS:]
         return dict(zip(rules, earned.tolist(), strict=True))
 
     def pressures(self, duals: Float[ndarray, " rows"], columns: Int[ndarray, " m"], count: int) -> Float[ndarray, "owners m"]:
         """Return ``A' z`` at some columns by owner: the rules first, shape (count,), then fully invested, trades, structure."""
-        owners = np.concatenate(self.owners)
+        owners, _ = self._binding(duals)
         weighed = sparse.csr_array(self.matrix()[:, columns].multiply(duals[:, None]))
         return np.array([weighed[owners == k].sum(axis=0) for k in (*range(count), BUDGET, TRADES, STRUCTURE)])
 

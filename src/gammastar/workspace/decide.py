@@ -19,7 +19,7 @@ __all__ = [
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gammastar.errors import UsageError
+from gammastar.errors import DataError, UsageError
 from gammastar.workspace.opening import moment_on, open_panel, refuse_unknown_assets
 
 if TYPE_CHECKING:
@@ -118,10 +118,18 @@ def write_proposal(proposal: Proposal, out: Path) -> None:
 
 
 def replay_file(path: Path) -> Replay:
-    """Return whether the problem of a proposal file is solved again to the same bytes."""
+    """Return whether the problem of a proposal file is solved again to the same bytes.
+
+    Raises:
+        DataError: there is no such file, or it is no proposal.
+    """
     from gammastar.optimise import replay_proposal
 
-    return replay_proposal(path)
+    try:
+        whole = path.read_bytes()
+    except OSError as error:
+        raise DataError(str(path), f"the file cannot be read ({error.strerror})", advice="gammastar propose --out FILE writes one") from error
+    return replay_proposal(whole, str(path))
 
 
 def write_orders(proposal: Proposal, mandate: Path, out: Path) -> None:

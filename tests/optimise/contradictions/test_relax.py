@@ -53,7 +53,7 @@ def compare(plots: Any, seed: int, n: int) -> int:
 
 @pytest.mark.parametrize("block", range(4))
 def test_amounts_are_the_least_that_do(plots: Any, block: int) -> None:
-    assert sum(compare(plots, seed, 25) for seed in range(100 + block, 112 + block, 4)) >= 6
+    assert sum(compare(plots, seed, 25) for seed in range(100 + block, 108 + block, 4)) >= 4
 
 
 @pytest.mark.slow
@@ -160,7 +160,8 @@ def in_order(plots: Any, seed: int, n: int) -> int:
     told = excess_by_level(proposal, rules)
     assert 0 not in told
     for level in range(1, 6):
-        assert told.get(level, 0.0) == pytest.approx(true.get(level, 0.0), abs=2e-5, rel=1e-4), (seed, level, told, true)
+        exact = EXACT * sum(1.0 / natural_unit(rule) for rule in rules if rule.priority == level)
+        assert told.get(level, 0.0) == pytest.approx(true.get(level, 0.0), abs=exact), (seed, level, told, true)
     kept(plots, proposal, rules, m)
     return max(told)
 
@@ -176,7 +177,7 @@ def kept(plots: Any, proposal: Any, rules: tuple[g.Rule, ...], m: Moment) -> Non
 
 @pytest.mark.parametrize("block", range(4))
 def test_rules_give_way_in_the_order_of_priorities_and_as_little_as_possible(plots: Any, block: int) -> None:
-    levels = [in_order(plots, seed, 24) for seed in range(200 + block, 216 + block, 4)]
+    levels = [in_order(plots, seed, 24) for seed in range(200 + block, 208 + block, 4)]
     assert max(levels) >= 1
 
 
