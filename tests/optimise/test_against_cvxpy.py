@@ -146,4 +146,4 @@ def test_a_thousand_random_mandates_of_up_to_five_hundred_names(bench: Any, firs
         case = ask(bench, *bench.rich_case(seed))
         agree(bench, case)
         solved += case.proposal.status is Status.OPTIMAL
-    assert solved >= 30
+    assert solved >= 25

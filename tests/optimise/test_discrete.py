@@ -11,7 +11,16 @@ import pytest
 from gammastar.core.rows import LargePositions, RiskShares
 from gammastar.mandate import ActiveWeight, GroupActive, Mandate, Rule, TrackingError, TradingPolicy, Turnover
 from gammastar.mandate.check import check_weights
-from gammastar.mandate.rules import Cash, FiveTenForty, Lot, MinimumHolding, MinimumTrade, Names, RiskContribution, lacking
+from gammastar.mandate.rules import (
+    Cash,
+    FiveTenForty,
+    Lot,
+    MinimumHolding,
+    MinimumTrade,
+    Names,
+    RiskContribution,
+    lacking,
+)
 from gammastar.market.assets import Assets
 from gammastar.market.groups import Group
 from gammastar.optimise import Status, propose
@@ -345,3 +354,21 @@ def test_the_price_of_a_least_holding_is_the_slope_on_the_names_chosen(bench: An
 
 def test_rules_that_need_prices_say_so(bench: Any) -> None:
     assert lacking(Lot(1), bench.moment(np.random.default_rng(0), 10)) == ("price", "value")
+
+
+@pytest.mark.slow
+def test_hundreds_of_combined_mandates(bench: Any) -> None:
+    """Of mandates whose convex rules can be kept, nearly all are; no answer breaks a rule."""
+    solved, posed, gaps = 0, 0, []
+    for seed in range(100, 250):
+        mandate, m = case(bench, seed)
+        answer = best_answer(state_problem(mandate, m))
+        posed += answer.outcome is not Outcome.INFEASIBLE
+        if answer.outcome is Outcome.SOLVED:
+            solved += 1
+            assert not breaches(mandate, answer.weights, m), seed
+            assert answer.gap is not None
+            assert answer.gap >= -1e-9, seed
+            gaps.append(answer.gap)
+    print(f"{solved} of {posed}; gap {1e4 * np.median(gaps):.2f} bp a year in the median, {1e4 * np.quantile(gaps, 0.9):.2f} in nine of ten")  # noqa: T201
+    assert solved >= 0.95 * posed

@@ -10,6 +10,7 @@ import pytest
 
 from gammastar.mandate import (
     ActiveWeight,
+    AssetList,
     Beta,
     Exclude,
     Exposure,
@@ -85,6 +86,60 @@ def test_prices_are_the_slopes_of_the_best_objective(bench: Any, block: int) -> 
             assert told == pytest.approx(measured, rel=1e-3, abs=1e-4), (seed, rule.name)
             binding += told > 0.0
     assert binding >= 10
+
+
+def best(bench: Any, mandate: Mandate, m: Moment) -> float:
+    """Return the best objective, penalties included; minus infinity where nothing keeps the rules."""
+    proposal = propose(mandate, m)
+    if proposal.status is not Status.OPTIMAL:
+        assert proposal.status is Status.CONFLICT
+        return -np.inf
+    return float(bench.value(mandate, m, proposal.targets) - bench.soft_charge(mandate, m, proposal.targets))
+
+
+def step_of(rule: Rule) -> float:
+    """Return a small step in the rule's own units: a day's volume and a multiple of the benchmark weight are larger units than a weight."""
+    return 1e-4 if rule.name.startswith("liquidity") else 1e-5 if rule.name == "weight" else 3e-6
+
+
+def priced_right(bench: Any, mandate: Mandate, m: Moment) -> tuple[int, int]:
+    """Assert that each rule's price is what its limit brings; return how many bind, and how many of those were measured from both sides.
+
+    The best objective is concave in a limit, so a price lies between the slopes to the right and to the left, however many rows change places on the
+    way; where those two are near each other it is their mean, within one part in a thousand. A rule that cannot be tightened has one slope only.
+    """
+    proposal = propose(mandate, m)
+    if proposal.status is not Status.OPTIMAL:
+        return 0, 0
+    here, binding, both = best(bench, mandate, m), 0, 0
+    for rule in mandate.rules:
+        step, told = step_of(rule), proposal.prices.get(rule.name, 0.0) / BP_PER_PERCENT
+        right = (best(bench, loosened(mandate, rule.name, step), m) - here) / step
+        tighter = -np.inf if isinstance(rule, AssetList) else best(bench, loosened(mandate, rule.name, -step), m)  # a list is kept or not
+        left = (here - tighter) / step
+        rounding = 1e-3 * abs(told) + 1e-11 / step + 1e-9
+        assert right - rounding <= told <= left + rounding, (rule, told, right, left)
+        binding += told > 1e-5
+        if told > 1e-5 and left - right <= 0.02 * told:
+            assert told == pytest.approx(0.5 * (left + right), rel=1e-3, abs=1e-11 / step + 1e-9), (rule, told, right, left)
+            both += 1
+    return binding, both
+
+
+def test_prices_of_every_rule_in_random_mandates(bench: Any) -> None:
+    """Twenty problems of any rules, hard and soft, and any form of the objective."""
+    counts = [priced_right(bench, *bench.rich_case(seed, largest=40)) for seed in range(500, 526)]
+    solved = [count for count in counts if count[0]]
+    assert len(solved) >= 18
+    assert sum(both for _, both in solved) >= 0.6 * sum(binding for binding, _ in solved) >= 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(20_000, 20_130, 13))
+def test_prices_in_a_hundred_random_mandates(bench: Any, first: int) -> None:
+    counts = [priced_right(bench, *bench.rich_case(seed, largest=120)) for seed in range(first, first + 13)]
+    assert sum(bool(binding) for binding, _ in counts) >= 6
+    assert sum(both for _, both in counts) >= 0.6 * sum(binding for binding, _ in counts)
 
 
 @pytest.mark.parametrize("rule", [WeightBounds(plus=0.004), WeightBounds(multiple=1.3), WeightBounds(maximum=0.11), WeightBounds(minimum=0.004)])

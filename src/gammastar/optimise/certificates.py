@@ -200,7 +200,7 @@ def _trades(box: _Box, row: AbsoluteSum) -> Iterator[Certificate]:
     others = _united(box.owners(box.low, above > 0.0), box.owners(box.high, below > 0.0))
     size = row.up * above + row.down * below
     first = f", {box.largest(size)} alone {_percent(size.max())}" if size.max() > 0.0 else ""
-    by = f"the bounds of {' and '.join(others)} force" if others else "what left the benchmark forces"
+    by = f"the bounds of {' and '.join(others)} force" if others else "what left the benchmark or is neutral forces"
     sentence = f"{by} at least {_percent(needed)} of {row.rule}{first}, and {_percent(row.limit)} is left of its limit."
     yield Certificate(_united((row.rule,), others, box.budget if missing or surplus else ()), sentence)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["best_answer"]
 
+import itertools
 import math
 from dataclasses import replace
 from enum import Enum
@@ -37,6 +38,9 @@ class Guide(Enum):
 
 BY_NAME = (CountLimit, LeastHolding, LeastTrade, WholeLots)
 """Rows that leave each name pieces to choose from."""
+
+TO_FIND, TO_IMPROVE = 4.0, 5.0
+"""What may be spent on finding an answer, and on making it better, in relaxations' time."""
 
 NO_ROOM = "whole lots leave a remainder in cash, and the rules leave no room for it: give the cash rule a maximum above its minimum"
 
@@ -85,25 +89,26 @@ def _room_in_cash(problem: Problem) -> bool:
 def _search(problem: Problem, relaxed: Answer) -> Answer | None:
     """Return the first answer found that keeps every row."""
     best = worth(problem, relaxed.weights)
-    return next(_answers(problem, relaxed, best - max(ENOUGH * abs(best), LEAST)), None)
+    enough = best - max(ENOUGH * abs(best), LEAST)
+    return next(itertools.chain(_answers(problem, relaxed, enough), _answers(problem, relaxed, enough, harder=3.0)), None)
 
 
-def _answers(problem: Problem, relaxed: Answer, enough: float) -> Iterator[Answer]:
-    """Yield answers that keep every row, guide by guide, worked on until they are worth `enough`."""
+def _answers(problem: Problem, relaxed: Answer, enough: float, *, harder: float = 1.0) -> Iterator[Answer]:
+    """Yield answers that keep every row, guide by guide, worked on until they are worth `enough`; `harder` is what may be spent beyond the usual."""
     for guide in Guide:
-        candidate = _attempt(problem, relaxed, guide, enough)
+        candidate = _attempt(problem, relaxed, guide, enough, harder)
         if candidate is not None and not broken_discrete(problem, candidate.weights) and hard_excess(problem, candidate.weights) <= ROUNDING:
             yield candidate
 
 
-def _allowance(problem: Problem, *, to_find: bool = False) -> Effort:
+def _allowance(problem: Problem, relaxations: float = TO_IMPROVE) -> Effort:
     """Return what finding an answer, or making it better, may take: some relaxations' time, and more of them where names are few."""
-    return Effort((4.0 if to_find else 5.0) * (len(problem.free) + OVERHEAD) + 1500.0 * extra(problem))
+    return Effort(relaxations * (len(problem.free) + OVERHEAD) + 1500.0 * extra(problem))
 
 
-def _attempt(problem: Problem, relaxed: Answer, by: Guide, enough: float) -> Answer | None:
+def _attempt(problem: Problem, relaxed: Answer, by: Guide, enough: float, harder: float = 1.0) -> Answer | None:
     """Return an answer that may keep every row, or None."""
-    effort = _allowance(problem, to_find=True)
+    effort = _allowance(problem, harder * TO_FIND)
     guide = _guided(problem, relaxed, by)
     start = relaxed if guide is problem else None if guide is None else effort.solve(guide)
     start = None if guide is None or start is None else _with_shares(guide, start)
@@ -165,7 +170,7 @@ def _guided(problem: Problem, relaxed: Answer, by: Guide) -> Problem | None:
         case Guide.CAREFUL:
             return replace(problem, growth=problem.growth / 3.0, variances=variances)
         case Guide.SAFE:
-            return replace(problem, growth=0.0 * problem.growth, variances=variances)
+            return replace(problem, growth=0.0 * problem.growth, variances=variances, cost=TradeCost.proportional(0.0, len(problem.held)))
         case Guide.NEAR:
             traded = any(isinstance(row, AbsoluteSum) for row in problem.rows)
             return replace(problem, growth=0.0 * problem.growth, cost=TradeCost.proportional(1.0, len(problem.held))) if traded else None

@@ -244,15 +244,17 @@ def _add_budget(form: Formulation, row: Budget) -> None:
     """What is invested, between one less the most and one less the least cash."""
     d, invested = form.active, float(form.base.sum())
     hard = row.penalty is None and row.rule not in form.problem.elastic
-    ones = np.ones((1, len(d)))
+    ones, owner = np.ones((1, len(d))), form.owner(row.rule)
+    less = 1.0 if row.minimum > 0.0 else 0.0  # a minimum of nothing cannot be less
     if hard and row.minimum == row.maximum:
-        form.stack.add(clarabel.ZeroConeT(1), [of_dense(d, ones)], np.array([1.0 - row.minimum - invested]), form.owner(row.rule), 1.0)
+        right, floor = np.array([1.0 - row.minimum - invested]), (np.array([owner]), np.array([-1.0]))
+        form.stack.add(clarabel.ZeroConeT(1), [of_dense(d, ones)], right, owner, less, below=floor)
         return
     if not hard:  # however far the rule gives way, nothing is borrowed
         form.stack.add(clarabel.NonnegativeConeT(1), [of_dense(d, ones)], np.array([1.0 - invested]), BUDGET)
-    for sign, bound in ((1.0, 1.0 - row.minimum), (-1.0, 1.0 - row.maximum)):
+    for sign, bound, slope in ((1.0, 1.0 - row.minimum, less), (-1.0, 1.0 - row.maximum, 1.0)):
         parts = [of_dense(d, sign * ones), *form.loosening(row, 1.0, 0)]
-        form.stack.add(clarabel.NonnegativeConeT(1), parts, np.array([sign * (bound - invested)]), form.owner(row.rule), 1.0)
+        form.stack.add(clarabel.NonnegativeConeT(1), parts, np.array([sign * (bound - invested)]), owner, slope)
 
 
 def _add_cost(form: Formulation) -> None:

@@ -135,10 +135,10 @@ class _Search:
         surplus = self.surplus = max((int(held.sum()) + self.outside - c.maximum for c in self.counts if c.maximum is not None), default=0)
         if surplus > 0:
             candidates = np.flatnonzero(held & self.open_[:, ZERO])
-            decide(candidates, np.full(len(candidates), ZERO), math.ceil(DROPPED * surplus))
+            decide(candidates, np.full(len(candidates), ZERO), max(math.ceil(DROPPED * surplus), min(surplus, FEWEST)))
             dropped[names[-1]] = True
         between = np.flatnonzero((distance > 0.0) & ~dropped)
-        if len(between):
+        if len(between) and 2 * surplus <= len(between):  # many that are dropped move the others
             decide(between, gains[between].argmax(axis=1), max(math.ceil(DECIDED * len(between)), FEWEST))
         short = max((c.minimum - int(held.sum()) - self.outside for c in self.counts if c.minimum is not None), default=0)
         if short > 0 and not len(between):
@@ -183,7 +183,8 @@ def dive(problem: Problem, start: Answer, effort: Effort, within: Bool[ndarray, 
     while answer is not None and effort.left > 0.0 and search.open_.any(axis=1).all():
         decisions = search.decisions(answer)
         if not len(decisions.names):
-            final = effort.solve(restrict(problem, pieces, pieces.only(search.piece)))
+            fits = min(_room(problem, int((search.piece != ZERO).sum()))) >= 0
+            final = effort.solve(restrict(problem, pieces, pieces.only(search.piece))) if fits else None
             return None if final is None else Choice(search.piece, final)
         answer = _advance(search, answer, decisions)
     return None

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from gammastar.optimise.problem import Problem
 
 
+ATTEMPTS = ((1e-9, 0.99), (1e-8, 0.99), (1e-8, 0.95), (1e-8, 0.8))
+"""Tolerance, and part of the way to the edge of the cones that a step may go: shorter steps cost iterations, and do not get stuck at the edge."""
+
+
 class Outcome(Enum):
     """What the solver found; "almost" is a failure."""
 
@@ -113,10 +117,11 @@ def _run(problem: Problem, formulation: Formulation, quadratic: Float[ndarray, "
     diagonal = sparse.csc_matrix(sparse.diags_array(quadratic * (WEIGHT_UNIT**2 / OBJECTIVE_UNIT)))
     linear = linear * (WEIGHT_UNIT / OBJECTIVE_UNIT)
     status, iterations = "", 0
-    for tolerance in (1e-9, 1e-8):
+    for tolerance, step in ATTEMPTS:
         settings = clarabel.DefaultSettings()
         settings.verbose = False
         settings.max_threads = 1
+        settings.max_step_fraction = step
         settings.tol_feas = settings.tol_gap_rel = settings.tol_gap_abs = tolerance
         solution = clarabel.DefaultSolver(diagonal, linear, matrix, right, stack.cones, settings).solve()
         status, iterations = str(solution.status), iterations + solution.iterations

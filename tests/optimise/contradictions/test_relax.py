@@ -13,7 +13,9 @@ from gammastar import mandate as g
 from gammastar.core.generating import Diversity
 from gammastar.optimise import Status, decide, propose
 from gammastar.optimise.elastic import natural_unit
+from gammastar.optimise.problem import state_problem
 from gammastar.optimise.relax import least_loosening, relaxed
+from gammastar.optimise.solver import solve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,6 +122,8 @@ def test_a_target_is_no_limit_that_gives_way(plots: Any) -> None:
     top = int(m.benchmark.argmax())
     true = plots.least((replace(rule, target=None), out(top)), m, "tracking_error")
     assert amount(plots, m, (rule, out(top)), "tracking_error") == pytest.approx(true, abs=EXACT)
+    problem = state_problem(plots.signed((rule, out(top))), m, elastic=frozenset({"tracking_error"}))
+    assert solve(problem, least={"tracking_error": 1.0}).exceeded["tracking_error"] == pytest.approx(true, abs=EXACT)
 
 
 def test_the_place_that_needs_it_and_what_it_brings_are_told(plots: Any) -> None:
@@ -266,14 +270,14 @@ def test_a_relaxed_answer_beyond_its_amounts_is_not_released(plots: Any, monkeyp
     rules = (out(int(m.benchmark.argmax()), priority=1), g.ActiveWeight(0.01, priority=2))
     honest, top = decide.best_answer, int(m.benchmark.argmax())
 
-    def solve(problem: Problem) -> Answer:
+    def dishonest(problem: Problem) -> Answer:
         answer = honest(problem)
         pushed = answer.weights.copy()
         pushed[top] += beyond
         pushed[int(m.benchmark.argmin())] -= beyond
         return replace(answer, weights=pushed)
 
-    monkeypatch.setattr(decide, "best_answer", solve)
+    monkeypatch.setattr(decide, "best_answer", dishonest)
     proposal = propose(plots.signed(rules), m, relax=True)
     assert proposal.status is (Status.UNSOLVED if beyond else Status.RELAXED)
     if beyond:
