@@ -27,7 +27,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gammastar.core.excess_growth import captured_volatility, expected_captured_volatility
+from gammastar.core.excess_growth import (
+    calibrated_captured_volatility,
+    captured_volatility,
+    expected_captured_volatility,
+)
 from gammastar.mandate import Mandate
 from gammastar.market.calendar import Clock
 from gammastar.optimise import propose
@@ -62,6 +66,7 @@ class Record:
     deviation: list[float] = field(default_factory=list)
     captured: list[float] = field(default_factory=list)
     expected: list[float] = field(default_factory=list)
+    calibrated: list[float] = field(default_factory=list)
     drawn: list[ndarray] = field(default_factory=list)
     drawn_deviation: list[ndarray] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -109,6 +114,7 @@ def add(record: Record, panel: Panel, moment: Moment, held: tuple[ndarray, Facto
     record.deviation += [np.sqrt(sigma.quadratic(active) / ANNUAL)] * len(rows)
     record.captured += list(captured_volatility(np.broadcast_to(targets, returns.shape), panel.benchmark[sessions.start - 1 : sessions.stop - 1], 1.0 + returns))
     record.expected += [expected_captured_volatility(targets, moment.benchmark, sigma) / ANNUAL] * len(rows)
+    record.calibrated += [calibrated_captured_volatility(targets, moment.benchmark, sigma) / ANNUAL] * len(rows)
     record.drawn += list(returns @ drawn.T)
     record.drawn_deviation += [np.sqrt(np.array([sigma.quadratic(row) for row in drawn]) / ANNUAL)] * len(rows)
 
@@ -121,6 +127,7 @@ def line(panel: Panel, record: Record, span: Span) -> dict[str, float]:
     active, deviation = np.array(record.active)[inside], np.array(record.deviation)[inside]
     found = evaluate(active, deviation, months, np.random.default_rng(1))
     growth = growth_ratio(np.array(record.captured)[inside], np.array(record.expected)[inside], months, annual=ANNUAL)
+    calibrated = growth_ratio(np.array(record.captured)[inside], np.array(record.calibrated)[inside], months, annual=ANNUAL)
     return {
         "daily": found.sessions.value,
         "daily_low": found.sessions.bootstrap_low,
@@ -134,6 +141,8 @@ def line(panel: Panel, record: Record, span: Span) -> dict[str, float]:
         "growth_realised_bp": growth.realised * 1e4,
         "growth_ratio": growth.ratio,
         "growth_ratio_error": growth.error,
+        "growth_calibrated_bp": calibrated.forecast * 1e4,
+        "growth_calibrated_ratio": calibrated.ratio,
     }
 
 
@@ -150,13 +159,13 @@ def study(panel: Panel, models: dict[str, RiskModel], mandates: dict[str, Mandat
 
 def table(lines: list[dict[str, object]]) -> str:
     """Return the lines as text."""
-    head = f"{'model':<22}{'mandate':<9}{'window':<9}{'daily':>7} {'(bootstrap)':<13}{'month':>7} {'(chi2)':<13}{'QLIKE':>6}{'random':>8}{'growth bp':>11}{'realised':>9}{'ratio':>7}{'CPU s':>7}"
+    head = f"{'model':<22}{'mandate':<9}{'window':<9}{'daily':>7} {'(bootstrap)':<13}{'month':>7} {'(chi2)':<13}{'QLIKE':>6}{'random':>8}{'growth bp':>11}{'realised':>9}{'ratio':>7}{'calibr.':>9}{'CPU s':>7}"
     told = [head]
     for x in lines:
         bands = f"({x['daily_low']:.2f} {x['daily_high']:.2f})", f"({x['monthly_low']:.2f} {x['monthly_high']:.2f})"
         told.append(
             f"{x['model']:<22}{x['mandate']:<9}{x['window']:<9}{x['daily']:>7.2f} {bands[0]:<13}{x['monthly']:>7.2f} {bands[1]:<13}{x['qlike']:>6.2f}{x['random']:>8.3f}"
-            f"{x['growth_forecast_bp']:>11.1f}{x['growth_realised_bp']:>9.1f}{x['growth_ratio']:>7.2f}{x['seconds']:>7.3f}"
+            f"{x['growth_forecast_bp']:>11.1f}{x['growth_realised_bp']:>9.1f}{x['growth_ratio']:>7.2f}{x['growth_calibrated_ratio']:>9.2f}{x['seconds']:>7.3f}"
         )
     return "\n".join(told)
 

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 class HybridFactors:
     """Market, sectors and styles with the exposures of today, then components of the residuals: ``Sigma = X F X' + P P' + diag(D)``.
 
-    F is the covariance of the factors' returns in `gammastar.risk.cross_section.cross_sections`: volatilities with `volatility_half_life`, correlations with
-    `correlation_half_life`. P are the first components of the weighted correlation matrix of the residuals, scaled to the residual variance of each
-    name, which is its own weighted mean square, never moved towards other names': an objective that buys volatility would buy exactly those
-    whose volatility was moved down. D is what the components leave of it. The loadings are ``B = (X F^(1/2), P)``.
+    F is the covariance of the factors' returns (`gammastar.risk.cross_section.cross_sections`): volatilities with `volatility_half_life`, correlations with
+    `correlation_half_life`. X are the characteristics of today and, shrunk, what a name's residuals moved with the factors beyond them. P are the first
+    components of the weighted correlation matrix of what is left, without what sampling noise adds to them (`gammastar.risk.weighted.without_noise`), scaled to
+    the residual variance of each name. That is its own weighted mean square, never moved towards other names': an objective that buys volatility
+    would buy exactly those whose volatility was moved down. D is what the components leave of it. The loadings are ``B = (X F^(1/2), P)``.
 
     Only observed returns enter. A name with fewer than `minimum` of them in the last `recent` sessions is short: it gets the mean loadings and the median
     total variance of its sector, as in `gammastar.risk.statistical.StatisticalFactors`.
