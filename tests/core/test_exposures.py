@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gammastar.core.exposures import size_exposure, standardise
+from gammastar.core.exposures import size_exposure, standardise, standardise_sessions
 
 
 def market(seed: int, n: int, outside: int) -> np.ndarray:
@@ -46,3 +46,27 @@ def test_size_is_in_the_order_of_weights_and_affine_in_their_logs(seed: int, n: 
 @pytest.mark.parametrize("n", [3, 10, 100, 500, 505])
 def test_members_that_are_alike_have_no_exposure(n: int) -> None:
     assert np.array_equal(size_exposure(np.full(n, 1.0 / n)), np.zeros(n))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_standardising_sessions_at_once_is_standardising_each(seed: int) -> None:
+    """What is not known is at the benchmark's mean; names outside are measured on the members' scale."""
+    rng = np.random.default_rng(seed)
+    mu = np.stack([market(seed + t, 15, 3) for t in range(6)])
+    values, known = rng.normal(2.0, 3.0, mu.shape), rng.random(mu.shape) > 0.1
+    found = standardise_sessions(values, known, mu)
+    for t in range(6):
+        use = known[t] & (mu[t] > 0.0)
+        mean = mu[t, use] @ values[t, use] / mu[t, use].sum()
+        filled = np.where(known[t], values[t], mean)
+        member = mu[t] > 0.0
+        np.testing.assert_allclose(found[t, member], standardise(filled, mu[t])[member], atol=1e-12)
+        outside = known[t] & ~member
+        np.testing.assert_allclose(found[t, outside], (values[t, outside] - mean) / filled[member].std(), atol=1e-12)
+        assert not found[t, ~known[t]].any()
+
+
+def test_a_session_in_which_all_members_are_alike_has_no_exposures() -> None:
+    mu = np.stack([market(1, 8, 2)] * 2)
+    assert not standardise_sessions(np.full(mu.shape, 0.3), np.ones(mu.shape, dtype=bool), mu).any()
+    assert not standardise_sessions(np.full(mu.shape, 0.3), np.zeros(mu.shape, dtype=bool), mu).any()

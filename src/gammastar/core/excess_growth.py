@@ -6,7 +6,7 @@ Realised (exact, discrete): the free energy ``FE(pi, R) = log(pi' R) - pi' log R
 
 from __future__ import annotations
 
-__all__ = ["captured_volatility", "excess_growth", "expected_captured_volatility", "free_energy", "relative_excess_growth", "sector_chain"]
+__all__ = ["calibrated_captured_volatility", "captured_volatility", "excess_growth", "expected_captured_volatility", "free_energy", "relative_excess_growth", "sector_chain"]
 
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,35 @@ def expected_captured_volatility(pi: Float[ndarray, " n"], mu: Float[ndarray, " 
     """
     active = pi - mu
     return 0.5 * (float(active @ sigma.relative_variances(mu)) - sigma.quadratic(active))
+
+
+def calibrated_captured_volatility(
+    pi: Float[ndarray, " n"], mu: Float[ndarray, " n"], sigma: FactoredCovariance, *, slope: float = 0.8
+) -> float:
+    """Return `expected_captured_volatility` with ``log tau^mu_ii`` moved towards its mean over the members, ``m + slope (log tau_ii - m)``, a year.
+
+    A portfolio chosen for its large ``tau`` holds the names whose ``tau`` was estimated too large. The forecast of growth is corrected for that apart from
+    risk: the covariance, and the tracking error in the forecast, stay as they are.
+
+    Args:
+        pi: portfolio weights, shape (n,), summing to one.
+        mu: benchmark weights, shape (n,), summing to one.
+        sigma: annual covariance of log returns.
+        slope: from 0 (all names alike) to 1 (no correction).
+
+    Raises:
+        ValueError: a slope outside its range.
+    """
+    if not 0.0 <= slope <= 1.0:
+        raise ValueError(f"the slope must lie between 0 and 1, got {slope}")
+    active, tau = pi - mu, sigma.relative_variances(mu)
+    moves, member = tau > 0.0, (mu > 0.0) & (tau > 0.0)
+    if not bool(member.any()):
+        return expected_captured_volatility(pi, mu, sigma)
+    logs = np.log(tau, out=np.zeros_like(tau), where=moves)
+    middle = float(logs[member].mean())
+    shrunk = np.where(moves, np.exp(middle + slope * (logs - middle)), 0.0)
+    return 0.5 * (float(active @ shrunk) - sigma.quadratic(active))
 
 
 def free_energy(pi: Float[ndarray, "*t n"], gross: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:

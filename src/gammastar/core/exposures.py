@@ -5,14 +5,14 @@ Without units; size is the log benchmark weight, which is log capitalisation but
 
 from __future__ import annotations
 
-__all__ = ["size_exposure", "standardise"]
+__all__ = ["size_exposure", "standardise", "standardise_sessions"]
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
     from numpy import ndarray
 
 
@@ -44,3 +44,33 @@ def size_exposure(mu: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
     [0.4, -1.6]
     """
     return standardise(np.log(mu, out=np.zeros(len(mu)), where=mu > 0.0), mu)
+
+
+def standardise_sessions(values: Float[ndarray, "t n"], known: Bool[ndarray, "t n"], mu: Float[ndarray, "t n"]) -> Float[ndarray, "t n"]:
+    """Return `standardise` of every session at once; names outside the benchmark are measured on the members' scale.
+
+    A member whose characteristic is not known gets the benchmark-weighted mean of the others, hence 0; so does any other name that is not known.
+
+    Args:
+        values: a characteristic, shape (t, n).
+        known: where it is known, shape (t, n).
+        mu: benchmark weights, shape (t, n); each row has a member.
+
+    Returns:
+        Exposures, shape (t, n); a session in which nothing is known of any member, or all are alike, has zeros.
+
+    >>> mu = np.array([[0.8, 0.2]])
+    >>> standardise_sessions(np.log(mu), mu > 0.0, mu).round(6).tolist()
+    [[0.4, -1.6]]
+    """
+    member = mu > 0.0
+    weight = np.where(known, mu, 0.0)
+    mean = np.einsum("tn,tn->t", weight, values) / np.maximum(weight.sum(axis=1), 1e-300)
+    centred = np.where(known, values - mean[:, None], 0.0)
+    count = np.maximum(member.sum(axis=1), 1)
+    inside = np.where(member, centred, 0.0)
+    average = inside.sum(axis=1) / count
+    spread = np.sqrt(np.maximum(np.einsum("tn,tn->t", inside, inside) / count - average * average, 0.0))
+    alike = spread <= 1e-12 * np.abs(np.where(member & known, values, 0.0)).max(axis=1, initial=0.0)
+    scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=~alike)
+    return np.asarray(centred * scale[:, None])

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from scipy.linalg import eigh
 
 from gammastar.core.covariance import FactoredCovariance
 from gammastar.errors import StaleDataError
+from gammastar.risk.weighted import fill_by_group, leading_components, weighted_variance
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Bool, Float
     from numpy import ndarray
 
     from gammastar.market.moment import Moment
@@ -89,7 +89,7 @@ class StatisticalFactors:
         all_loadings[known] = loadings * np.sqrt(annual)
         all_variances[known] = variances * annual
         proxies = np.flatnonzero(wanted & short)
-        _fill_by_group(all_loadings, all_variances, proxies, known, moment.sector_codes)
+        fill_by_group(all_loadings, all_variances, proxies, known, moment.sector_codes)
         specific = all_variances - np.einsum("nk,nk->n", all_loadings, all_loadings)
         return FactoredCovariance(all_loadings, np.maximum(specific, 0.0))
 
@@ -97,43 +97,13 @@ class StatisticalFactors:
         """Return loadings and total variances a session of names that all have enough returns."""
         logs = np.where(observed, np.log1p(returns), 0.0)
         age = np.arange(len(logs) - 1, -1, -1.0)
-        variances = _weighted_variance(logs, observed, 0.5 ** (age / self.volatility_half_life))
+        variances = weighted_variance(logs, observed, 0.5 ** (age / self.volatility_half_life))
         if self.volatility_shrinkage > 0.0:
             log_variance = np.log(variances)
             variances = np.exp(log_variance + self.volatility_shrinkage * (log_variance.mean() - log_variance))
         standard = logs * np.sqrt(0.5 ** (age / self.correlation_half_life))[:, None]
         norms = np.sqrt(np.einsum("tm,tm->m", standard, standard))
         standard /= np.where(norms > 0.0, norms, 1.0)
-        loadings = _components(standard, min(self.factors, *standard.shape))
+        loadings = leading_components(standard, min(self.factors, *standard.shape))
         loadings[:, 1:] *= np.sqrt(1.0 - self.correlation_shrinkage)
         return loadings * np.sqrt(variances)[:, None], variances
-
-
-def _weighted_variance(logs: Float[ndarray, "t m"], observed: Bool[ndarray, "t m"], weights: Float[ndarray, " t"]) -> Float[ndarray, " m"]:
-    """Return each column's weighted mean square over its observed rows, at least the square of a millionth."""
-    return np.asarray(np.maximum((weights @ np.square(logs)) / (weights @ observed), 1e-12))
-
-
-def _components(standard: Float[ndarray, "t m"], count: int) -> Float[ndarray, "m k"]:
-    """Return loadings of the first components of ``standard' standard``, the largest first, through the smaller Gram matrix."""
-    sessions, names = standard.shape
-    if names <= sessions:
-        values, vectors = eigh(standard.T @ standard, subset_by_index=(names - count, names - 1), driver="evr")
-        loadings = vectors * np.sqrt(np.maximum(values, 0.0))
-    else:
-        _, vectors = eigh(standard @ standard.T, subset_by_index=(sessions - count, sessions - 1), driver="evr")
-        loadings = standard.T @ vectors
-    return np.ascontiguousarray(loadings[:, ::-1])
-
-
-def _fill_by_group(
-    loadings: Float[ndarray, "n k"], variances: Float[ndarray, " n"], proxies: Int[ndarray, " p"], known: Int[ndarray, " m"], groups: Int[ndarray, " n"]
-) -> None:
-    """Give the names at `proxies` the median variance and the mean loadings of the known names in their group (of all, if there are none)."""
-    for group in np.unique(groups[proxies]):
-        peers = known[groups[known] == group]
-        peers = peers if len(peers) else known
-        mine = proxies[groups[proxies] == group]
-        loadings[mine] = loadings[peers].mean(axis=0)
-        # the peers' own median keeps total above factor variance, since a mean of loadings explains less than the loadings do
-        variances[mine] = max(float(np.median(variances[peers])), float(loadings[mine[0]] @ loadings[mine[0]]))
