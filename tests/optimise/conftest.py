@@ -145,6 +145,7 @@ class Bench:
     second_opinion = staticmethod(twin.second_opinion)
     room_above = staticmethod(twin.room_above)
     violations = staticmethod(checker.violations)
+    stands = staticmethod(checker.stands)
     excess = staticmethod(checker.excess)
     excess_in_units = staticmethod(checker.excess_in_units)
     value = staticmethod(checker.value)

@@ -247,13 +247,15 @@ def test_grandfathered_names_may_stay_exactly_as_they_are(bench: Any) -> None:
     held = np.where(m.holdings > 0.0, 0.003, 0.0)
     held[int(m.benchmark.argmax())] += 1.0 - held.sum()
     m = m.with_holdings(held)
-    rules: tuple[Rule, ...] = (Turnover(0.02), MinimumHolding(0.005, grandfather=True))
-    answer = best_answer(state_problem(Mandate(rules=rules, data=bench.policy), m))
+    rules: tuple[Rule, ...] = (Turnover(0.1), MinimumHolding(0.005, grandfather=True))
+    problem = state_problem(Mandate(rules=rules, data=bench.policy), m)
+    assert broken_discrete(problem, solve(problem).weights)
+    answer = best_answer(problem)
     assert answer.outcome is Outcome.SOLVED
     small = (answer.weights > 0.0) & (answer.weights < 0.005 - 1e-8)
     assert small.sum() > 20
     np.testing.assert_allclose(answer.weights[small], held[small], atol=1e-9)
-    strict = (Turnover(0.02), MinimumHolding(0.005))
+    strict = (Turnover(0.1), MinimumHolding(0.005))
     assert best_answer(state_problem(Mandate(rules=strict, data=bench.policy), m)).outcome is Outcome.FAILED
 
 

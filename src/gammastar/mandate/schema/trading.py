@@ -13,23 +13,37 @@ from gammastar.mandate.explain import refusal
 from gammastar.mandate.schema.fields import BasisPoints, Count, Days, Fraction, Model, Money, Sessions, Text, Ticks
 from gammastar.mandate.strategy import Clocks, DataPolicy, TradingPolicy
 from gammastar.market.calendar import Clock
+from gammastar.risk.hybrid import HybridFactors
 from gammastar.risk.statistical import StatisticalFactors
 
 
 class RiskEntry(Model):
-    """`[risk]`: the statistical factor model. Half-lives and windows are in sessions."""
+    """`[risk]`: the statistical factor model, or the hybrid of named factors and components. Half-lives and windows are in sessions."""
 
-    kind: Literal["statistical_factors"] = "statistical_factors"
-    factors: Annotated[int, Field(ge=1, le=60, description="a whole number from 1 to 60")] = 20
+    kind: Literal["statistical_factors", "hybrid"] = "statistical_factors"
+    factors: Annotated[int, Field(ge=1, le=60, description="a whole number from 1 to 60")] | None = None
     volatility_half_life: Sessions = 42.0
     correlation_half_life: Sessions = 252.0
     window: Count = 756
-    correlation_shrinkage: Fraction = 0.0
-    volatility_shrinkage: Fraction = 0.0
+    correlation_shrinkage: Fraction | None = None
+    volatility_shrinkage: Fraction | None = None
+    components: Annotated[int, Field(ge=0, le=40, description="a whole number from 0 to 40")] | None = None
+    own_sensitivities: bool | None = None
 
-    def build(self, data: DataEntry) -> StatisticalFactors:
+    @model_validator(mode="after")
+    def _parameters_belong(self) -> RiskEntry:
+        homes = {"statistical_factors": ("factors", "correlation_shrinkage", "volatility_shrinkage"), "hybrid": ("components", "own_sensitivities")}
+        for home, keys in homes.items():
+            for key in keys:
+                value = getattr(self, key)
+                if value is not None and self.kind != home:
+                    raise refusal(f'this key belongs to kind = "{home}"', key=key, got=value, advice=f'remove it, or write kind = "{home}"')
+        return self
+
+    def build(self, data: DataEntry) -> StatisticalFactors | HybridFactors:
         """Return the estimator, for histories that are long enough by `data`."""
-        return StatisticalFactors(**self.model_dump(exclude={"kind"}), minimum=data.minimum_observations, recent=data.observation_window)
+        said = {**self.model_dump(exclude={"kind"}, exclude_none=True), "minimum": data.minimum_observations, "recent": data.observation_window}
+        return HybridFactors(**said) if self.kind == "hybrid" else StatisticalFactors(**said)
 
 
 class ClocksEntry(Model):
