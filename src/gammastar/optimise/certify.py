@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gammastar.core.rows import AbsoluteSum, Budget, LinearRows, RiskCone
+from gammastar.core.rows import AbsoluteSum, LinearRows, RiskCone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,10 +90,10 @@ def prove(problem: Problem, weights: Float[ndarray, " n"], duals: Duals) -> Proo
             cost, missed = _between(price, row.matrix @ weights, row.lower, row.upper)
             pull += row.matrix.T @ price
         elif isinstance(row, AbsoluteSum):
-            price, trade = duals.sums[place], weights - row.centre
+            each, trade = duals.sums[place], weights - row.centre
             reached = row.up * float(np.maximum(trade, 0.0).sum()) + row.down * float(np.maximum(-trade, 0.0).sum())
-            cost, missed = price * abs(row.limit - reached), reached - row.limit
-            rate_up, rate_down, centre = rate_up + price * row.up, rate_down + price * row.down, row.centre
+            cost, missed = each * abs(row.limit - reached), reached - row.limit
+            rate_up, rate_down, centre = rate_up + each * row.up, rate_down + each * row.down, row.centre
         elif isinstance(row, RiskCone):
             squared = float(exposure @ exposure) + float(away @ (sigma.specific * away))
             cost, missed = 0.5 * duals.kappa * abs(row.limit**2 - squared), float(np.sqrt(squared)) - row.limit

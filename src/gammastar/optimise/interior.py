@@ -11,6 +11,7 @@ from __future__ import annotations
 __all__ = ["Multipliers", "interior_point"]
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +40,7 @@ class Multipliers:
         y: active weights of the names that can move, shape (m,).
         rows: multiplier of each coupling row, positive where the high side presses, shape (r,).
         kappa: of the risk limit, as half a squared risk.
+        factors: of the factor exposures, ``(a_f + kappa) f``, shape (k,).
         sums: of the limited sums, shape (q,).
         upper: of the upper bounds, shape (m,).
         lower: of the lower bounds, shape (m,).
@@ -48,6 +50,7 @@ class Multipliers:
     y: Float[ndarray, " m"]
     rows: Float[ndarray, " r"]
     kappa: float
+    factors: Float[ndarray, " k"]
     sums: Float[ndarray, " q"]
     upper: Float[ndarray, " m"]
     lower: Float[ndarray, " m"]
@@ -63,7 +66,7 @@ class _Layout:
         ends = np.cumsum((0, *sizes)).tolist()
         self.count = ends[-1]
         self.upper, self.lower, self.bought, self.sold, self.high, self.low, self.cone, self.sums = (
-            slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)
+            slice(a, b) for a, b in pairwise(ends)
         )
 
 
@@ -83,7 +86,9 @@ def _start(lane: Lane, at: _Layout) -> _Point:
     unit = float(np.mean(np.minimum(lane.upper - lane.lower, max(2.0 / len(lane.gain), 1e-6))))
     slope = _slope(lane)
     product = unit * slope
-    margin = 0.25 * np.minimum(lane.upper - lane.lower, unit)
+    room = np.minimum(-lane.lower, lane.upper)
+    margin = np.where(room > 0.0, 0.5 * room, 0.25 * np.minimum(lane.upper - lane.lower, unit))
+    margin = np.minimum(margin, 0.25 * unit)
     y = np.minimum(np.maximum(lane.held if len(lane.up) else 0.0, lane.lower + margin), lane.upper - margin)
     slack, dual, trade = np.empty(at.count), np.empty(at.count), np.zeros(len(lane.held))
     slack[at.upper], slack[at.lower] = lane.upper - y, y - lane.lower
@@ -103,12 +108,30 @@ def _start(lane: Lane, at: _Layout) -> _Point:
         slack[at.sums.start + j] = max(left, unit * np.sqrt(len(y)))
     dual[:] = product / slack
     dual[at.sums] = np.maximum(dual[at.sums], 0.1 * slope)
+    dual[at.cone] = np.maximum(dual[at.cone], _start_kappa(lane))
     if len(trade):
         buy, sell = lane.buy + lane.up @ dual[at.sums], lane.sell + lane.down @ dual[at.sums]
         trade = 0.5 * (buy - sell)
         dual[at.bought], dual[at.sold] = buy - trade, sell + trade
     equal = np.where((lane.rows[: lane.equalities] == 1.0).all(axis=1), np.median(lane.gain), 0.0)
     return _Point(y, equal, trade, slack, dual)
+
+
+def _start_kappa(lane: Lane) -> float:
+    """Return about what the risk limit costs where specific risk and bounds are all there is; zero without a limit, or where it does not bind."""
+    if lane.limit is None:
+        return 0.0
+    pull, squared = lane.gain - np.median(lane.gain), lane.limit**2
+    if len(lane.held):
+        pull = np.where(pull > 0.0, np.maximum(pull - lane.buy, 0.0), np.minimum(pull + lane.sell, 0.0))
+    ideal, kappa = pull / lane.specific, lane.aversion[1]
+    for _ in range(12):
+        y = np.minimum(np.maximum(ideal / kappa, lane.lower), lane.upper)
+        ratio = float(y @ (lane.specific * y)) / squared
+        if ratio <= 1.5:
+            break
+        kappa *= min(np.sqrt(ratio), 4.0)
+    return float(kappa - lane.aversion[1])
 
 
 class _System:
@@ -260,7 +283,8 @@ def interior_point(lane: Lane) -> Multipliers | None:
     buffer[len(lane.exposure) : len(lane.exposure) + len(lane.low)] = lane.rows
     best, kept, since = np.inf, point, 0
     scale = _slope(lane)
-    for iteration in range(ITERATIONS):
+    iteration = 0
+    while iteration < ITERATIONS:
         system = _System(lane, at, point, buffer)
         gap = float(point.slack @ point.dual)
         tight = gap / (abs(system.objective()) + 1e-6)
@@ -273,6 +297,7 @@ def interior_point(lane: Lane) -> Multipliers | None:
         step = _mehrotra(system, gap)
         length = min(1.0, _length(point, step) * (0.99 if tight > 1e-3 else 0.999))
         point = _Point(*(getattr(point, part) + length * getattr(step, part) for part in ("y", "equal", "trade", "slack", "dual")))
+        iteration += 1
     return _told(lane, at, kept, iteration) if best < LATE else None
 
 
@@ -300,4 +325,5 @@ def _mehrotra(system: _System, gap: float) -> _Point:
 def _told(lane: Lane, at: _Layout, point: _Point, iterations: int) -> Multipliers:
     rows = np.concatenate((point.equal, point.dual[at.high] - point.dual[at.low]))
     kappa = float(point.dual[at.cone][0]) if lane.limit is not None else 0.0
-    return Multipliers(point.y, rows, kappa, point.dual[at.sums], point.dual[at.upper], point.dual[at.lower], iterations)
+    factors = (lane.aversion[0] + kappa) * (lane.loadings @ point.y + lane.exposure)
+    return Multipliers(point.y, rows, kappa, factors, point.dual[at.sums], point.dual[at.upper], point.dual[at.lower], iterations)

@@ -12,7 +12,7 @@ from __future__ import annotations
 __all__ = ["Lane", "RowSource", "lane_of"]
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -237,8 +237,8 @@ def _lines(row: LinearRows, base: ndarray, columns: ndarray, box: tuple[ndarray,
     least, most = reach - width, reach + width
     low, high = row.lower - at, row.upper - at
     kept = np.flatnonzero((low > least) | (high < most))
-    chosen = matrix[kept]
-    dense = (chosen.toarray() if sparse.issparse(chosen) else np.asarray(chosen))[:, columns]
+    chosen: Any = matrix[kept]
+    dense = (chosen.toarray() if sparse.issparse(chosen) else chosen)[:, columns]
     margin = width[kept] + 1e-6  # a side that cannot bind is put out of reach
     low = np.where(low > least, low, -np.inf)[kept]
     high = np.where(high < most, high, np.inf)[kept]
