@@ -67,7 +67,8 @@ def _box(rng: np.random.Generator, mu: ndarray, active: float) -> tuple[ndarray,
 
 def _rows(rng: np.random.Generator, mu: ndarray, held: ndarray, sigma: FactoredCovariance) -> tuple[tuple[ConvexRow, ...], tuple[float, float], float]:
     """Return the coupling rows, the cash they allow, and its premium."""
-    n, rows = len(mu), []
+    n = len(mu)
+    rows: list[ConvexRow] = []
     cash, premium = (0.0, 0.0), 0.0
     if rng.random() < 0.8:
         groups = int(rng.integers(2, 25))

@@ -115,7 +115,12 @@ def test_a_spoiled_answer_is_not_proved(monkeypatch: pytest.MonkeyPatch, spoiled
     """The proof sees a small error in any part: weights, or the multipliers that are to prove them."""
     problem = next(p for p in map(stress_problem_of, range(40)) if (a := solve(p)).rung is Rung.INTERIOR and a.prices["risk"] > 1e-3)
     seen: list[Any] = []
-    monkeypatch.setattr("gammastar.optimise.fast.prove", lambda *given: seen.append(given) or prove(*given))
+
+    def watched(*given: Any) -> Any:
+        seen.append(given)
+        return prove(*given)
+
+    monkeypatch.setattr("gammastar.optimise.fast.prove", watched)
     assert fast_answer(problem) is not None
     _, weights, duals = seen[0]
     assert prove(problem, weights, duals).holds

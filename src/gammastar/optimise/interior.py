@@ -28,6 +28,8 @@ GAP, RESIDUAL, SLOPE = 1e-12, 1e-12, 1e-8
 """Good enough: relative to the objective, in weight, and relative to how far the names' gains lie apart."""
 PATIENCE, LATE, LATE_PATIENCE = 20, 1e-6, 2
 """Steps without progress after which nothing more is expected, and that number near the optimum, where rounding takes over."""
+SMALL = 0.3
+"""Size of the first complementarity products, in units of a typical weight times how far the names' gains lie apart."""
 REGULAR = 1e-12
 """Of the diagonal, added for equalities: rows that say one thing twice do no harm."""
 
@@ -85,7 +87,7 @@ def _start(lane: Lane, at: _Layout) -> _Point:
     """Return a point well inside of the bounds, with complementarity products of one size."""
     unit = float(np.mean(np.minimum(lane.upper - lane.lower, max(2.0 / len(lane.gain), 1e-6))))
     slope = _slope(lane)
-    product = unit * slope
+    product = SMALL * unit * slope
     room = np.minimum(-lane.lower, lane.upper)
     margin = np.where(room > 0.0, 0.5 * room, 0.25 * np.minimum(lane.upper - lane.lower, unit))
     margin = np.minimum(margin, 0.25 * unit)
@@ -114,7 +116,11 @@ def _start(lane: Lane, at: _Layout) -> _Point:
         trade = 0.5 * (buy - sell)
         dual[at.bought], dual[at.sold] = buy - trade, sell + trade
     equal = np.where((lane.rows[: lane.equalities] == 1.0).all(axis=1), np.median(lane.gain), 0.0)
-    return _Point(y, equal, trade, slack, dual)
+    point = _Point(y, equal, trade, slack, dual)
+    unpaid = _System(lane, at, point, np.empty((0, len(y)))).stationary  # the bounds take it over: the start is feasible in its multipliers
+    dual[at.upper] += np.maximum(-unpaid, 0.0)
+    dual[at.lower] += np.maximum(unpaid, 0.0)
+    return point
 
 
 def _start_kappa(lane: Lane) -> float:
@@ -204,15 +210,19 @@ class _System:
         self.inverse = 1.0 / diagonal
         half = buffer * np.sqrt(self.inverse)
         matrix = half @ half.T
-        matrix[k : k + e, k : k + e][np.diag_indices(e)] *= 1.0 + REGULAR
-        matrix[np.diag_indices(len(matrix))] += corner
+        diagonal = matrix.reshape(-1)[:: len(matrix) + 1]
+        diagonal[k : k + e] *= 1.0 + REGULAR
+        diagonal += corner
         if len(block):
             matrix[here:, here:] += block
         self.root, failed = dpotrf(matrix, lower=1, overwrite_a=1)
         return not failed
 
-    def step(self, target: Float[ndarray, " c"], bend: Float[ndarray, " m"] | None, sag: float) -> tuple[_Point, float]:
-        """Return the Newton step towards products ``S Z + target``, and its part in kappa; `bend` and `sag` are the second order of the risk limit."""
+    def step(self, target: Float[ndarray, " c"], bend: Float[ndarray, " m"] | None, sag: float | None) -> tuple[_Point, float]:
+        """Return the Newton step towards products ``S Z + target``, and its part in kappa.
+
+        `bend` and `sag` are the second order of the risk limit; without them (the predictor) last digits do not matter.
+        """
         lane, at, point = self.lane, self.at, self.point
         s, z, k, r, e = point.slack, point.dual, len(lane.exposure), len(lane.low), lane.equalities
         stationary = self.stationary if bend is None else self.stationary + bend
@@ -221,7 +231,7 @@ class _System:
         tilt = stationary + push[at.upper] - push[at.lower]
         right[k : k + e] = self.equal
         right[k + e : k + r] = (push[at.high] + z[at.high] * self.high / s[at.high] - push[at.low] - z[at.low] * self.low / s[at.low]) / self.weight
-        here, cone = k + r, self.cone + sag
+        here, cone = k + r, self.cone + (sag or 0.0)
         if lane.limit is not None:
             right[here] = float(target[at.cone][0]) / self.kappa + cone
             here += 1
@@ -249,7 +259,8 @@ class _System:
         dual[:] = (target - z * slack) / s
         if len(trade):
             dual[at.bought], dual[at.sold], dual[at.sums] = by, sold, price
-        self._sharpen(slack, dual, target, multipliers[k + e :])
+        if bend is not None or sag is not None:
+            self._sharpen(slack, dual, target, multipliers[k + e :])
         return _Point(y, multipliers[k : k + e], trade, slack, dual), float(dual[at.cone][0]) if lane.limit is not None else 0.0
 
 
@@ -310,7 +321,7 @@ def _mehrotra(system: _System, gap: float) -> _Point:
     """Return the corrected step."""
     lane, point = system.lane, system.point
     product = point.slack * point.dual
-    guess, turned = system.step(-product, None, 0.0)
+    guess, turned = system.step(-product, None, None)
     length = _length(point, guess)
     reached = float((point.slack + length * guess.slack) @ (point.dual + length * guess.dual))
     centre = (reached / gap) ** 3 * gap / len(product)

@@ -112,24 +112,21 @@ def lane_of(problem: Problem) -> Lane | None:
     sums = [row for row in problem.rows if isinstance(row, AbsoluteSum)]
     if not _has_form(problem, cones, sums):
         return None
-    free, variance = problem.free, problem.variances[0]
+    free, variance, sigma = problem.free, problem.variances[0], problem.variances[0].covariance
     moves = problem.upper - problem.lower > PINNED
     moving, columns = np.flatnonzero(moves), free[moves]
     if not len(moving):
         return None
     still = problem.fixed.copy()
     still[free] = np.where(moves, 0.0, 0.5 * (problem.lower + problem.upper))
-    base = problem.benchmark.copy()  # weights at y = 0
-    away = still - base
-    away[columns] = 0.0
-    base[columns], still[columns] = problem.benchmark[columns], problem.benchmark[columns]
+    still[columns] = problem.benchmark[columns]  # weights at y = 0
+    away = still - problem.benchmark
     mu = problem.benchmark[columns]
     lower, upper = problem.lower[moves] - mu, np.minimum(problem.upper[moves], NO_BOUND) - mu
     coupling = _coupling(problem, still, columns, (lower, upper))
     if coupling is None:
         return None
     rows, low, high, equalities, sources = coupling
-    sigma = variance.covariance
     held, kinks = _kinks(problem, sums, columns, (lower, upper), still)
     if kinks is None:
         return None
