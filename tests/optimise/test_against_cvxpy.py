@@ -84,7 +84,7 @@ def checked(bench: Any, case: Case) -> None:
 @pytest.fixture(scope="module")
 def cases(bench: Any) -> list[Case]:
     """Random mandates with both answers, asked once."""
-    return [ask(bench, *bench.rich_case(seed, largest=500 if seed % 12 == 0 else 90)) for seed in FAST]
+    return [ask(bench, *bench.rich_case(seed, largest=500 if seed % 20 == 0 else 60)) for seed in FAST]
 
 
 def test_random_mandates(bench: Any, cases: list[Case]) -> None:

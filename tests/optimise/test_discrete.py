@@ -221,13 +221,14 @@ def test_lots_are_whole_and_cash_stays_within_its_rule(bench: Any, shares: int) 
     assert hard_excess(problem, answer.weights) <= 1e-8
 
 
-def test_a_least_number_of_names_is_reached(bench: Any) -> None:
+@pytest.mark.parametrize("more", [(), (MinimumHolding(0.002),)], ids=["alone", "of a least size"])
+def test_a_least_number_of_names_is_reached(bench: Any, more: tuple[Rule, ...]) -> None:
     m = market(bench, 9)
     free = best_answer(state_problem(Mandate(rules=(TrackingError(0.08),), data=bench.policy), m))
     held = int((free.weights > 1e-6).sum())
-    mandate = Mandate(rules=(TrackingError(0.08), Names(minimum=held + 5), MinimumHolding(0.002)), data=bench.policy)
+    mandate = Mandate(rules=(TrackingError(0.08), Names(minimum=held + 5), *more), data=bench.policy)
     answer = best_answer(state_problem(mandate, m))
-    assert int((answer.weights > 0.0019).sum()) >= held + 5
+    assert int((answer.weights > (0.0019 if more else 9e-7)).sum()) >= held + 5
     assert not breaches(mandate, answer.weights, m)
 
 
@@ -247,7 +248,7 @@ def test_grandfathered_names_may_stay_exactly_as_they_are(bench: Any) -> None:
     held = np.where(m.holdings > 0.0, 0.003, 0.0)
     held[int(m.benchmark.argmax())] += 1.0 - held.sum()
     m = m.with_holdings(held)
-    rules: tuple[Rule, ...] = (Turnover(0.1), MinimumHolding(0.005, grandfather=True))
+    rules: tuple[Rule, ...] = (Turnover(0.1), TrackingError(0.15), MinimumHolding(0.005, grandfather=True))
     problem = state_problem(Mandate(rules=rules, data=bench.policy), m)
     assert broken_discrete(problem, solve(problem).weights)
     answer = best_answer(problem)
@@ -255,7 +256,7 @@ def test_grandfathered_names_may_stay_exactly_as_they_are(bench: Any) -> None:
     small = (answer.weights > 0.0) & (answer.weights < 0.005 - 1e-8)
     assert small.sum() > 20
     np.testing.assert_allclose(answer.weights[small], held[small], atol=1e-9)
-    strict = (Turnover(0.1), MinimumHolding(0.005))
+    strict = (Turnover(0.1), TrackingError(0.15), MinimumHolding(0.005))
     assert best_answer(state_problem(Mandate(rules=strict, data=bench.policy), m)).outcome is Outcome.FAILED
 
 

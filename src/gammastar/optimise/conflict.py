@@ -39,7 +39,7 @@ class Contradiction:
 def contradiction(mandate: Mandate, moment: Moment) -> Contradiction:
     """Return an irreducible set of rules that cannot hold together.
 
-    Where several sets contradict themselves, rules that may give way are looked for first: those that never do are deleted before them.
+    Where there are several and bounds alone prove none, one of rules that may give way is preferred: those that never do are spared first.
 
     Args:
         mandate: the rules.

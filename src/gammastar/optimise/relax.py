@@ -16,6 +16,7 @@ import numpy as np
 
 from gammastar.core.excess_growth import expected_captured_volatility
 from gammastar.core.rows import Bounds
+from gammastar.mandate.check import check_weights
 from gammastar.optimise.elastic import feasible, hard_problem, least_excess, may_give_way, natural_unit, written_limit
 from gammastar.optimise.problem import Problem, state_problem
 from gammastar.optimise.proposal import Relaxation
@@ -233,15 +234,22 @@ def _trimmed(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> 
 
 
 def _applied(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> tuple[Mandate, tuple[Relaxation, ...]] | None:
-    """Return the loosened mandate and what was given, margins included; None where the solver finds no answer."""
+    """Return the loosened mandate and what was given, a margin included that lets an answer keep it; None where the solver finds no such answer."""
     for margin in MARGINS:
         given = _widened(amounts, margin)
-        answer = solve(state_problem(_loosened(mandate, given), moment))
-        if answer.outcome is Outcome.SOLVED:
-            return _loosened(mandate, given), tuple(
-                _told(_named(mandate, name), _Least(amount, answer.weights, best=True), moment) for name, amount in given.items()
-            )
+        loosened = _loosened(mandate, given)
+        problem = state_problem(loosened, moment)
+        answer = solve(problem)
+        if answer.outcome is Outcome.SOLVED and _keeps(loosened, moment, problem, answer.weights):
+            least = {name: _Least(amount, answer.weights, best=True) for name, amount in given.items()}
+            return loosened, tuple(_told(_named(mandate, name), found, moment) for name, found in least.items())
     return None
+
+
+def _keeps(mandate: Mandate, moment: Moment, problem: Problem, weights: Float[ndarray, " n"]) -> bool:
+    """Return whether weights pass the independent check, discrete rules apart: at the least amounts a solver's last digits may not."""
+    discrete = {row.rule for row in problem.discrete}
+    return not any(reading.breached and reading.rule not in discrete for reading in check_weights(mandate, weights, moment))
 
 
 def _told(rule: Rule, least: _Least, moment: Moment) -> Relaxation:

@@ -1,6 +1,6 @@
-"""The thin seam to the cone solver: a Problem in, weights and dual prices under the rules' names out.
+"""The thin seam to the solvers: a Problem in, weights and dual prices under the rules' names out.
 
-In active weights ``d`` of the free names, with factor exposures ``f = B'(w - centre)`` and traded amounts ``u >= abs(w - held)``:
+A problem of the common form goes to the fast rung (`gammastar.optimise.fast`), every other, and what that leaves, to the cone solver. For that, in active weights ``d`` of the free names, with factor exposures ``f = B'(w - centre)`` and traded amounts ``u >= abs(w - held)``:
 
     minimise    sum over variances of (a_f f'f + a_s (w - centre)'D(w - centre)) / 2 - growth'd + cost(u)      over (d, f, u, ...)
 
@@ -9,17 +9,18 @@ The covariance stays factored, so the number of non-zeros grows linearly with th
 
 from __future__ import annotations
 
-__all__ = ["Answer", "Outcome", "solve"]
+__all__ = ["Answer", "Outcome", "Rung", "solve"]
 
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-import clarabel
+import clarabel as cones
 import numpy as np
 from scipy import sparse
 
 from gammastar.core.rows import Budget
+from gammastar.optimise.fast import fast_answer
 from gammastar.optimise.formulation import OBJECTIVE_UNIT, WEIGHT_UNIT, Formulation, formulate
 
 if TYPE_CHECKING:
@@ -33,6 +34,17 @@ if TYPE_CHECKING:
 
 ATTEMPTS = ((1e-9, 0.99), (1e-8, 0.99), (1e-8, 0.95), (1e-8, 0.8))
 """Tolerance, and part of the way to the edge of the cones that a step may go: shorter steps cost iterations, and do not get stuck at the edge."""
+
+
+FAST_FROM = 150
+"""Free names from which the fast rung is tried: below, the cone solver takes no longer."""
+
+
+class Rung(Enum):
+    """Which solver found an answer."""
+
+    INTERIOR = "interior point in factor form"
+    CONES = "cone solver"
 
 
 class Outcome(Enum):
@@ -55,8 +67,9 @@ class Answer:
         exceeded: by how much each soft or elastic rule is exceeded, in its own units, when solved.
         iterations: of the solver.
         message: the solver's own word.
-        duals: of all rows, in the order of the formulation; d(objective) / d(right side).
+        duals: of all rows, in the order of the formulation; d(objective) / d(right side). None from the fast rung.
         gap: of a rounded answer: growth a year below that of the relaxation; None where nothing was rounded.
+        rung: which solver found it.
     """
 
     outcome: Outcome
@@ -68,9 +81,17 @@ class Answer:
     message: str = ""
     duals: Float[ndarray, " rows"] | None = None
     gap: float | None = None
+    rung: Rung = Rung.CONES
 
 
-def solve(problem: Problem, *, feasibility_only: bool = False, least: Mapping[str, float] | None = None, most: Mapping[str, float] | None = None) -> Answer:
+def solve(
+    problem: Problem,
+    *,
+    feasibility_only: bool = False,
+    least: Mapping[str, float] | None = None,
+    most: Mapping[str, float] | None = None,
+    clarabel: bool = False,
+) -> Answer:
     """Return the optimal weights of `problem`, or the certificate that there are none.
 
     Args:
@@ -78,6 +99,7 @@ def solve(problem: Problem, *, feasibility_only: bool = False, least: Mapping[st
         feasibility_only: leave the objective out (for finding which rules contradict each other).
         least: minimise, in place of the objective, the sum of what elastic rules are exceeded by, each times its weight here.
         most: the most that each elastic rule may be exceeded by; without an entry, any amount.
+        clarabel: go to the cone solver whatever the problem's form (for the duals of all rows).
     """
     if problem.crossed:
         names = {name: 1.0 for low, high, _ in problem.crossed for name in (low, high)}
@@ -85,6 +107,10 @@ def solve(problem: Problem, *, feasibility_only: bool = False, least: Mapping[st
     overfull = _sums_to_no_one(problem)
     if overfull:
         return Answer(Outcome.INFEASIBLE, problem.fixed, certificate=overfull, message="bounds do not sum to one")
+    plain = not (clarabel or feasibility_only) and least is None and most is None and len(problem.free) >= FAST_FROM
+    fast = fast_answer(problem) if plain else None
+    if fast is not None:
+        return Answer(Outcome.SOLVED, fast.weights, fast.prices, iterations=fast.iterations, message="Solved", rung=Rung.INTERIOR)
     formulation = formulate(problem, most or {})
     stack = formulation.stack
     linear, quadratic = np.concatenate(stack.linear), np.concatenate(stack.quadratic)
@@ -118,12 +144,12 @@ def _run(problem: Problem, formulation: Formulation, quadratic: Float[ndarray, "
     linear = linear * (WEIGHT_UNIT / OBJECTIVE_UNIT)
     status, iterations = "", 0
     for tolerance, step in ATTEMPTS:
-        settings = clarabel.DefaultSettings()
+        settings = cones.DefaultSettings()
         settings.verbose = False
         settings.max_threads = 1
         settings.max_step_fraction = step
         settings.tol_feas = settings.tol_gap_rel = settings.tol_gap_abs = tolerance
-        solution = clarabel.DefaultSolver(diagonal, linear, matrix, right, stack.cones, settings).solve()
+        solution = cones.DefaultSolver(diagonal, linear, matrix, right, stack.cones, settings).solve()
         status, iterations = str(solution.status), iterations + solution.iterations
         if status == "Solved":
             x = WEIGHT_UNIT * np.array(solution.x)

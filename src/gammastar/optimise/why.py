@@ -205,7 +205,7 @@ def pressures(problem: Problem) -> tuple[tuple[str, ...], Float[ndarray, "owners
     Raises:
         ValueError: the problem has no answer.
     """
-    answer = solve(problem)
+    answer = solve(problem, clarabel=True)
     if answer.outcome is not Outcome.SOLVED or answer.duals is None:
         raise ValueError(f"the problem has no answer: {answer.message}")
     form = formulate(problem, {})

@@ -341,8 +341,9 @@ def plant(rng: np.random.Generator, m: Moment) -> tuple[g.Rule, ...]:
 
 
 def _needs_without(kept: list[g.Rule], last: g.Rule, m: Moment) -> list[float]:
-    """Return what `last` needs with each of `kept` left out."""
-    return [least([*(rule for rule in kept if rule is not one), last], m, last.name) or 0.0 for one in kept]
+    """Return what `last` needs with each of `kept` left out: more without a rule on cash, since nothing may then be cash."""
+    needs = [least([*(rule for rule in kept if rule is not one), last], m, last.name) for one in kept]
+    return [np.inf if need is None else need for need in needs]
 
 
 @dataclass(frozen=True)

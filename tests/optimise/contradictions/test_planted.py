@@ -98,13 +98,12 @@ def test_soft_rules_and_discrete_rules_are_in_no_conflict(plots: Any) -> None:
 
 def test_where_there_is_a_choice_rules_that_may_give_way_are_named(plots: Any) -> None:
     """A name is excluded against a limit that never gives way, and against one that may."""
-    rng = np.random.default_rng(6)
-    m = plots.market(rng, 30)
-    largest = int(m.benchmark.argmax())
-    out = g.Exclude((g.ListEntry(f"A{largest:03d}", "sold by the client"),), priority=2)
-    tight = float(m.benchmark[largest]) / 2.0
-    rules = (g.ActiveWeight(tight, priority=0), g.TradeLiquidity(1e-3, 5, priority=1), out)
-    assert contradiction(plots.signed(rules), replace(m, holdings=m.benchmark)).rules == ("liquidity.trade", "exclude")
+    m = plots.market(np.random.default_rng(6), 30)
+    gone = g.Exclude((g.ListEntry(f"A{int(m.benchmark.argmax()):03d}", "sold by the client"),), priority=2)
+    for never, may in ((g.TrackingError, g.SpecificRisk), (g.SpecificRisk, g.TrackingError)):
+        rules = (never(1e-4, priority=0), may(1e-4, priority=1), gone)
+        for ordered in (rules, rules[::-1]):
+            assert set(contradiction(plots.signed(ordered), m).rules) == {rules[1].name, "exclude"}
 
 
 # -- cheap certificates -------------------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,128 @@
+"""A proof, on the problem as it was posed, of how far weights are from the optimum.
+
+Given multipliers of the coupling rows, the Lagrangian bounds the objective from above; with the factor and risk terms replaced by their tangents it
+falls apart into one concave function a name, whose largest value between the name's bounds has a closed form. What the bound lies above the objective
+is the duality gap, so a small gap and rows that are kept prove the weights, whichever way they were found.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Duals", "Proof", "prove"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gammastar.core.rows import AbsoluteSum, LinearRows, RiskCone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jaxtyping import Float
+    from numpy import ndarray
+
+    from gammastar.optimise.problem import Problem
+
+BROKEN, GAP, GAP_FLOOR = 1e-10, 1e-9, 1e-13
+"""Weight by which rows may be missed; growth a year by which the optimum may be, relative to the objective, and at least."""
+
+
+@dataclass(frozen=True, eq=False)
+class Duals:
+    """Multipliers of the coupling rows of a problem: d(objective) / d(right side).
+
+    Args:
+        budget: of what is invested, positive where more is wanted.
+        linear: of the lines of each `LinearRows`, by its position among the problem's rows; positive at the upper bound, negative at the lower.
+        sums: of each `AbsoluteSum`, by position.
+        kappa: of half the squared risk.
+    """
+
+    budget: float
+    linear: Mapping[int, Float[ndarray, " r"]]
+    sums: Mapping[int, float]
+    kappa: float
+
+
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """How far weights are from the optimum.
+
+    Args:
+        gap: growth a year that no weights within the rules can gain more than.
+        broken: weight by which the rows are missed at most.
+        value: objective at the weights.
+        slope: of the Lagrangian in each free weight, cost apart, shape (m,).
+    """
+
+    gap: float
+    broken: float
+    value: float
+    slope: Float[ndarray, " m"]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the weights may leave as the optimum."""
+        return self.broken <= BROKEN and self.gap <= GAP * abs(self.value) + GAP_FLOOR
+
+
+def prove(problem: Problem, weights: Float[ndarray, " n"], duals: Duals) -> Proof:
+    """Return how far `weights` are from the optimum of `problem`, one variance and proportional costs.
+
+    Args:
+        problem: of linear rows, limited sums around one centre, a budget and at most one risk cone of the objective's own covariance.
+        weights: shape (n,).
+        duals: of its coupling rows; any will do, but only the right ones prove a small gap.
+    """
+    variance, free = problem.variances[0], problem.free
+    sigma, away = variance.covariance, weights - variance.centre
+    exposure = sigma.loadings.T @ away
+    invested = float(weights.sum())
+    slack, missed = _between(np.array([duals.budget]), np.array([invested]), np.array([1.0 - problem.cash[1]]), np.array([1.0 - problem.cash[0]]))
+    here = weights[free]
+    broken = [missed, float(np.max(problem.lower - here, initial=0.0)), float(np.max(here - problem.upper, initial=0.0))]
+    pull = np.full(len(weights), duals.budget)
+    rate_up, rate_down, centre = problem.cost.buy[free], problem.cost.sell[free], problem.held
+    for place, row in enumerate(problem.rows):
+        if isinstance(row, LinearRows):
+            price = duals.linear[place]
+            cost, missed = _between(price, row.matrix @ weights, row.lower, row.upper)
+            pull += row.matrix.T @ price
+        elif isinstance(row, AbsoluteSum):
+            each, trade = duals.sums[place], weights - row.centre
+            reached = row.up * float(np.maximum(trade, 0.0).sum()) + row.down * float(np.maximum(-trade, 0.0).sum())
+            cost, missed = each * abs(row.limit - reached), reached - row.limit
+            rate_up, rate_down, centre = rate_up + each * row.up, rate_down + each * row.down, row.centre
+        elif isinstance(row, RiskCone):
+            squared = float(exposure @ exposure) + float(away @ (sigma.specific * away))
+            cost, missed = 0.5 * duals.kappa * abs(row.limit**2 - squared), float(np.sqrt(squared)) - row.limit
+        else:
+            continue
+        slack, broken = slack + cost, [*broken, missed]
+    sharp = (variance.specific + duals.kappa) * sigma.specific[free]
+    curved = (variance.factor + duals.kappa) * (sigma.loadings[free] @ exposure) + sharp * away[free]
+    slope = (problem.growth + problem.premium - pull)[free] - curved
+    gained = _gained(slope, sharp, (here, centre[free]), (rate_up, rate_down), (problem.lower, problem.upper))
+    return Proof(float(gained.sum()) + slack, max(broken), problem.value(weights), slope)
+
+
+def _between(price: Float[ndarray, " r"], at: Float[ndarray, " r"], low: Float[ndarray, " r"], high: Float[ndarray, " r"]) -> tuple[float, float]:
+    """Return price times distance to the bound it belongs to, and by how much bounds are missed, for rows ``low <= at <= high``."""
+    apart = np.where(price > 0.0, high - at, at - low)[price != 0.0]
+    missed = float(np.max(np.maximum(low - at, at - high), initial=0.0))
+    return float(np.abs(price[price != 0.0] * apart).sum()), missed
+
+
+_Pair = tuple["ndarray", "ndarray"]
+
+
+def _gained(slope: ndarray, sharp: ndarray, stands: _Pair, rates: _Pair, bounds: _Pair) -> Float[ndarray, " m"]:
+    """Return the most that each name can gain: of ``slope d - sharp d^2 / 2 - change of cost`` between its bounds, shape (m,)."""
+    (here, centre), (up, down) = stands, rates
+    bought, sold = here + (slope - up) / sharp, here + (slope + down) / sharp
+    best = np.where(bought > centre, bought, np.where(sold < centre, sold, centre))
+    best = np.minimum(np.maximum(best, bounds[0]), bounds[1])
+    move, before, after = best - here, here - centre, best - centre
+    paid = np.where(after > 0.0, up, -down) * after - np.where(before > 0.0, up, -down) * before
+    return np.asarray(np.maximum(slope * move - 0.5 * sharp * move**2 - paid, 0.0))

@@ -1,0 +1,271 @@
+"""The common form of a Problem as a few dense arrays: one variance, at most one risk cone of the same covariance, few coupling rows, one cost kink a name.
+
+In ``y = w - benchmark`` of the names that can move, with factor exposures ``f = B'y + e`` (e: of all others)::
+
+    minimise    (a_f f'f + a_s y'Dy) / 2 - g'y + sum_i buy_i (y_i - h_i)^+ + sell_i (h_i - y_i)^+
+    subject to  lower <= y <= upper,   low <= A y <= high,   f'f + y'Dy + rest <= limit^2,
+                up_j sum (y - h)^+ + down_j sum (h - y)^+ <= total_j
+"""
+
+from __future__ import annotations
+
+__all__ = ["Lane", "RowSource", "lane_of"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from gammastar.core.rows import AbsoluteSum, Budget, LinearRows, RiskCone
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+    from numpy import ndarray
+
+    from gammastar.core.covariance import FactoredCovariance
+    from gammastar.optimise.problem import Problem
+
+MOST_ROWS, MOST_FACTORS = 60, 200
+"""Beyond these the work of a step, which grows with their square, is no longer small."""
+PINNED = 1e-12
+"""Bounds nearer than this leave a name no room: it stands in their middle."""
+NO_BOUND = 2.0
+"""Stands for no upper bound: no weight of a long-only portfolio comes near it."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowSource:
+    """Where the coupling rows of one row of the problem stand in the lane.
+
+    Args:
+        row: linear rows or a budget; None for fully invested.
+        kept: which of its lines are in the lane, shape (r,).
+        place: where each of them stands among the lane's rows, shape (r,).
+        size: what each was divided by, shape (r,).
+    """
+
+    row: LinearRows | Budget | None
+    kept: Int[ndarray, " r"]
+    place: Int[ndarray, " r"]
+    size: Float[ndarray, " r"]
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """Arrays of the common form; see the module's formula.
+
+    Args:
+        moving: positions among the free names of those that can move, shape (m,).
+        gain: g, shape (m,).
+        loadings: B', shape (k, m).
+        specific: D, shape (m,).
+        exposure: e, shape (k,).
+        rest: specific variance of the names that cannot move.
+        aversion: (a_f, a_s).
+        lower: shape (m,).
+        upper: shape (m,).
+        rows: A, each row with a largest entry of one, equalities first, shape (r, m).
+        low: shape (r,).
+        high: shape (r,); equal to `low` for the first `equalities`.
+        equalities: how many.
+        limit: of risk; None without a cone.
+        held: h, shape (m,); empty where no trade costs anything and no sum is limited.
+        buy: shape (m,) or empty.
+        sell: shape (m,) or empty.
+        up: of each limited sum, shape (q,).
+        down: shape (q,).
+        total: shape (q,).
+        sources: of the rows.
+        sums: limited sums, in order.
+        cone: the risk cone.
+    """
+
+    moving: Int[ndarray, " m"]
+    gain: Float[ndarray, " m"]
+    loadings: Float[ndarray, "k m"]
+    specific: Float[ndarray, " m"]
+    exposure: Float[ndarray, " k"]
+    rest: float
+    aversion: tuple[float, float]
+    lower: Float[ndarray, " m"]
+    upper: Float[ndarray, " m"]
+    rows: Float[ndarray, "r m"]
+    low: Float[ndarray, " r"]
+    high: Float[ndarray, " r"]
+    equalities: int
+    limit: float | None
+    held: Float[ndarray, " m"]
+    buy: Float[ndarray, " m"]
+    sell: Float[ndarray, " m"]
+    up: Float[ndarray, " q"]
+    down: Float[ndarray, " q"]
+    total: Float[ndarray, " q"]
+    sources: tuple[RowSource, ...]
+    sums: tuple[AbsoluteSum, ...]
+    cone: RiskCone | None
+
+
+def lane_of(problem: Problem) -> Lane | None:
+    """Return the problem in the common form, or None where it has another."""
+    cones = [row for row in problem.rows if isinstance(row, RiskCone)]
+    sums = [row for row in problem.rows if isinstance(row, AbsoluteSum)]
+    if not _has_form(problem, cones, sums):
+        return None
+    free, variance, sigma = problem.free, problem.variances[0], problem.variances[0].covariance
+    moves = problem.upper - problem.lower > PINNED
+    moving, columns = np.flatnonzero(moves), free[moves]
+    if not len(moving):
+        return None
+    still = problem.fixed.copy()
+    still[free] = np.where(moves, 0.0, 0.5 * (problem.lower + problem.upper))
+    still[columns] = problem.benchmark[columns]  # weights at y = 0
+    away = still - problem.benchmark
+    mu = problem.benchmark[columns]
+    lower, upper = problem.lower[moves] - mu, np.minimum(problem.upper[moves], NO_BOUND) - mu
+    coupling = _coupling(problem, still, columns, (lower, upper))
+    if coupling is None:
+        return None
+    rows, low, high, equalities, sources = coupling
+    held, kinks = _kinks(problem, sums, columns, (lower, upper), still)
+    if kinks is None:
+        return None
+    buy, sell, up, down, total, limited = kinks
+    cone = cones[0] if cones else None
+    return Lane(
+        moving=moving,
+        gain=(problem.growth + problem.premium)[columns],
+        loadings=np.ascontiguousarray(sigma.loadings[columns].T),
+        specific=sigma.specific[columns],
+        exposure=sigma.loadings.T @ away,
+        rest=float(away @ (sigma.specific * away)),
+        aversion=(variance.factor, variance.specific),
+        lower=lower,
+        upper=upper,
+        rows=rows,
+        low=low,
+        high=high,
+        equalities=equalities,
+        limit=None if cone is None else cone.limit,
+        held=held,
+        buy=buy,
+        sell=sell,
+        up=up,
+        down=down,
+        total=total,
+        sources=sources,
+        sums=limited,
+        cone=cone,
+    )
+
+
+def _has_form(problem: Problem, cones: list[RiskCone], sums: list[AbsoluteSum]) -> bool:
+    """Return whether objective and kinds of rows are those of the common form."""
+    if problem.elastic or len(problem.variances) != 1 or not problem.cost.linear or len(cones) > 1:
+        return False
+    if any(not isinstance(row, LinearRows | RiskCone | AbsoluteSum | Budget) or row.penalty is not None for row in problem.rows):
+        return False
+    if sum(isinstance(row, Budget) for row in problem.rows) > 1:
+        return False
+    variance = problem.variances[0]
+    sigma = variance.covariance
+    if sigma.loadings.shape[1] > MOST_FACTORS or not variance.specific > 0.0 or variance.factor < 0.0:
+        return False
+    if not _same(variance.centre, problem.benchmark) or not (sigma.specific[problem.free] > 0.0).all():
+        return False
+    if cones and not (cones[0].limit > 0.0 and _same(cones[0].centre, problem.benchmark) and _same_covariance(cones[0].covariance, sigma)):
+        return False
+    centre = problem.held if not problem.cost.free or not sums else sums[0].centre
+    return all(_same(row.centre, centre) for row in sums)
+
+
+def _same(a: ndarray, b: ndarray) -> bool:
+    return a is b or bool(np.array_equal(a, b))
+
+
+def _same_covariance(a: FactoredCovariance, b: FactoredCovariance) -> bool:
+    return a is b or (_same(a.loadings, b.loadings) and _same(a.specific, b.specific))
+
+
+_Coupling = tuple["ndarray", "ndarray", "ndarray", int, tuple[RowSource, ...]]
+
+
+def _coupling(problem: Problem, base: ndarray, columns: ndarray, box: tuple[ndarray, ndarray]) -> _Coupling | None:
+    """Return the linear rows that can bind, net of the other names; None where there are too many."""
+    found: list[tuple[ndarray, ndarray, ndarray]] = []
+    given: list[tuple[LinearRows | Budget | None, ndarray]] = []
+    if not any(isinstance(row, Budget) for row in problem.rows):
+        left = np.array([1.0 - base.sum()])
+        found.append((np.ones((1, len(columns))), left, left))
+        given.append((None, np.zeros(1, dtype=np.intp)))
+    for row in problem.rows:
+        if isinstance(row, Budget):
+            invested = float(base.sum())
+            found.append((np.ones((1, len(columns))), np.array([1.0 - row.maximum - invested]), np.array([1.0 - row.minimum - invested])))
+            given.append((row, np.zeros(1, dtype=np.intp)))
+        if isinstance(row, LinearRows):
+            lines, kept = _lines(row, base, columns, box)
+            if len(kept) > MOST_ROWS:
+                return None
+            found.append(lines)
+            given.append((row, kept))
+    rows, low, high = (np.concatenate([part[k] for part in found]) for k in range(3))
+    if len(rows) > MOST_ROWS:
+        return None
+    size = np.abs(rows).max(axis=1)
+    size[size == 0.0] = 1.0
+    low, high = low / size, high / size
+    equal = high - low <= PINNED
+    order = np.argsort(~equal, kind="stable")
+    place = np.argsort(order)
+    ends = np.cumsum([0, *(len(kept) for _, kept in given)])
+    sources = tuple(RowSource(row, kept, place[a:b], size[a:b]) for (row, kept), a, b in zip(given, ends[:-1], ends[1:], strict=True))
+    low, high = np.where(equal, 0.5 * (low + high), low), np.where(equal, 0.5 * (low + high), high)
+    return (rows / size[:, None])[order], low[order], high[order], int(equal.sum()), sources
+
+
+def _lines(row: LinearRows, base: ndarray, columns: ndarray, box: tuple[ndarray, ndarray]) -> tuple[tuple[ndarray, ndarray, ndarray], ndarray]:
+    """Return the lines of `row` that the box does not keep by itself, with finite bounds, and which they are."""
+    matrix = row.matrix
+    at = matrix @ base
+    middle, radius = np.zeros(len(base)), np.zeros(len(base))
+    middle[columns], radius[columns] = 0.5 * (box[0] + box[1]), 0.5 * (box[1] - box[0])
+    reach, width = matrix @ middle, abs(matrix) @ radius
+    least, most = reach - width, reach + width
+    low, high = row.lower - at, row.upper - at
+    kept = np.flatnonzero((low > least) | (high < most))
+    chosen: Any = matrix[kept]
+    dense = (chosen.toarray() if sparse.issparse(chosen) else chosen)[:, columns]
+    margin = width[kept] + 1e-6  # a side that cannot bind is put out of reach
+    low = np.where(low > least, low, -np.inf)[kept]
+    high = np.where(high < most, high, np.inf)[kept]
+    return (dense, np.where(np.isfinite(low), low, least[kept] - margin), np.where(np.isfinite(high), high, most[kept] + margin)), kept
+
+
+_Kinks = tuple["ndarray", "ndarray", "ndarray", "ndarray", "ndarray", tuple[AbsoluteSum, ...]]
+
+
+def _kinks(problem: Problem, sums: list[AbsoluteSum], columns: ndarray, box: tuple[ndarray, ndarray], base: ndarray) -> tuple[ndarray, _Kinks | None]:
+    """Return where costs and limited sums have their kinks, and their rates; empty where there are none."""
+    nothing = np.zeros(0)
+    centre = problem.held if not problem.cost.free or not sums else sums[0].centre
+    held = (centre - problem.benchmark)[columns]
+    most_up, most_down = float(np.maximum(box[1] - held, 0.0).sum()), float(np.maximum(held - box[0], 0.0).sum())
+    away = base - centre
+    away[columns] = 0.0
+    above, below = float(np.maximum(away, 0.0).sum()), float(np.maximum(-away, 0.0).sum())
+    limited, totals = [], []
+    for row in sums:
+        total = row.limit - row.up * above - row.down * below
+        if row.up * most_up + row.down * most_down > total:
+            limited.append(row)
+            totals.append(total)
+    buy, sell = problem.cost.buy[columns], problem.cost.sell[columns]
+    if not limited and not (buy.any() or sell.any()):
+        return nothing, (nothing, nothing, nothing, nothing, nothing, ())
+    if not limited and not (buy + sell > 0.0).all():
+        return nothing, None
+    up, down = np.array([row.up for row in limited]), np.array([row.down for row in limited])
+    if limited and not ((buy + sell > 0.0).all() or (up + down > 0.0).any()):
+        return nothing, None
+    return held, (buy, sell, up, down, np.array(totals), tuple(limited))
