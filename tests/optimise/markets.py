@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,7 @@ def softened(rng: np.random.Generator, rule: g.Rule) -> g.Rule:
 def lists(rng: np.random.Generator, m: Moment) -> list[g.Rule]:
     """Return some lists, some of whose entries are not in force or not listed at all."""
     found = []
-    order = iter(rng.permutation(np.argsort(m.benchmark)[: max(3 * len(m.benchmark) // 4, 1)]).tolist())
+    order = itertools.cycle(rng.permutation(np.argsort(m.benchmark)[: 3 * len(m.benchmark) // 4]).tolist())
     for make in LISTS.values():
         if rng.random() < 0.25:
             entries = [g.ListEntry(f"A{next(order):03d}", "a reason", "clause 4") for _ in range(int(rng.integers(1, 4)))]

@@ -111,7 +111,7 @@ _NEEDS = {"traded": "money traded (columns traded_value, or volume and price)", 
 def _released(mandate: Mandate, moment: Moment, answer: Answer, given: tuple[Relaxation, ...] = (), kept: Mandate | None = None) -> Proposal:
     """Return the proposal of an answer, if the independent check against the mandate (as loosened: `kept`) lets it pass."""
     if answer.outcome is not Outcome.SOLVED:
-        return _unsolved(mandate, moment, f"the solver stopped with {answer.message}; nothing was changed")
+        return _unsolved(mandate, moment, f"the solver stopped: {answer.message}; nothing was changed")
     status = Status.RELAXED if given else Status.OPTIMAL
     binding = {rule: price * PER_ONE_PERCENT_IN_BP for rule, price in answer.prices.items() if abs(price) > 1e-9}
     exceeded = {rule: excess for rule, excess in answer.exceeded.items() if excess > 1e-9}

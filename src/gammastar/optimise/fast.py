@@ -7,13 +7,14 @@ from __future__ import annotations
 
 __all__ = ["FastAnswer", "fast_answer"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gammastar.core.rows import AbsoluteSum, Budget, LinearRows
+from gammastar.core.rows import AbsoluteSum, Budget, ConvexRow, LargestSum, LinearRows, RiskCone
 from gammastar.optimise.certify import Duals, Proof, prove
+from gammastar.optimise.excess import violations
 from gammastar.optimise.interior import interior_point
 from gammastar.optimise.lane import lane_of
 
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
     from gammastar.optimise.interior import Multipliers
     from gammastar.optimise.lane import Lane
     from gammastar.optimise.problem import Problem
+
+
+MANY_LINES = 40
+"""Linear rows with more lines than this are set aside."""
+ROUNDS = 6
+"""How often lines that were broken are put in."""
+BROKEN = 1e-11
+"""A row set aside that is missed by more than this is broken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +55,61 @@ class FastAnswer:
 def fast_answer(problem: Problem) -> FastAnswer | None:
     """Return the optimum of a problem of the common form, or None where it has another form or nothing could be proved.
 
+    Rows that the form has no place for, and long lists of lines (issuers), are set aside first. If the optimum without them keeps them, it is the optimum
+    with them, and their prices are zero. Lines that it breaks are put in, and it is found anew.
+
     Args:
         problem: the convex part of it.
     """
+    inside = [row for row in problem.rows if not _set_aside(row, problem)]
+    aside = [row for row in problem.rows if _set_aside(row, problem)]
+    if any(row.penalty is not None for row in aside):
+        return None
+    lines: dict[int, set[int]] = {}
+    for _ in range(ROUNDS):
+        cuts = [_lines(aside[k], sorted(chosen)) for k, chosen in lines.items()]
+        found = _proved(replace(problem, rows=(*inside, *cuts)) if aside else problem)
+        if found is None:
+            return None
+        broken = {k: at for k, row in enumerate(aside) if len(at := np.flatnonzero(violations(row, found.weights)[0] > BROKEN))}
+        if not broken:
+            return found
+        if any(not isinstance(aside[k], LinearRows) for k in broken):
+            return None
+        for k, at in broken.items():
+            lines[k] = lines.get(k, set()) | set((at % len(_linear(aside[k]).labels)).tolist())
+    return None
+
+
+def _set_aside(row: ConvexRow, problem: Problem) -> bool:
+    """Return whether a row is looked at only after an answer is found."""
+    if isinstance(row, LinearRows):
+        return len(row.labels) > MANY_LINES
+    if isinstance(row, AbsoluteSum):
+        return not np.array_equal(row.centre, problem.held)
+    if isinstance(row, RiskCone):
+        first = problem.variances[0]
+        return not (np.array_equal(row.centre, problem.benchmark) and np.array_equal(row.covariance.loadings, first.covariance.loadings)
+                    and np.array_equal(row.covariance.specific, first.covariance.specific))  # fmt: skip
+    return isinstance(row, LargestSum)
+
+
+def _linear(row: ConvexRow) -> LinearRows:
+    if not isinstance(row, LinearRows):
+        raise TypeError("only linear rows have lines")
+    return row
+
+
+def _lines(row: ConvexRow, chosen: list[int]) -> LinearRows:
+    """Return some lines of linear rows."""
+    whole = _linear(row)
+    at = np.array(chosen)
+    return replace(whole, labels=tuple(whole.labels[k] for k in chosen), matrix=whole.matrix[at], lower=whole.lower[at], upper=whole.upper[at],
+                   lower_slope=whole.lower_slope[at], upper_slope=whole.upper_slope[at])  # fmt: skip
+
+
+def _proved(problem: Problem) -> FastAnswer | None:
+    """Return the optimum of a problem in the common form, proved; None otherwise."""
     lane = lane_of(problem)
     found = None if lane is None else interior_point(lane)
     if lane is None or found is None:

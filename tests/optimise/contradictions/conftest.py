@@ -331,7 +331,7 @@ def plant(rng: np.random.Generator, m: Moment) -> tuple[g.Rule, ...]:
             kept.pop()
             need = least([*kept, last], m, last.name)
         fewer = _needs_without(kept, last, m)
-        while kept and (len(kept) > 4 or need - max(fewer) < 0.01 * need or need < 1e-3):
+        while kept and (need is None or len(kept) > 4 or need - max(fewer) < 0.01 * need or need < 1e-3):
             kept.pop(int(np.argmax(fewer)))
             fewer, need = _needs_without(kept, last, m), least([*kept, last], m, last.name)
         if kept and (found is None or len(kept) + 1 > len(found)):
