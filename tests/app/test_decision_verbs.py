@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 
 import pytest
@@ -17,7 +18,7 @@ def test_a_frontier_in_lines_as_json_and_as_a_page(gammastar, mandates, store, t
     assert (told.code, plain.code) == (0, 0)
     growth = [point["growth"] for point in plain.json["points"]]
     assert len(growth) == 6
-    assert all(later >= earlier - 1e-9 for earlier, later in zip(growth, growth[1:], strict=False))
+    assert all(later >= earlier - 1e-9 for earlier, later in itertools.pairwise(growth))
     assert f"{1e4 * growth[-1]:.1f}" in told.out
     assert "tracking_error" in page.read_text(encoding="utf-8")
     assert "https://cdn" not in page.read_text(encoding="utf-8")
