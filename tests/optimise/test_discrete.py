@@ -357,6 +357,21 @@ def test_the_price_of_a_least_holding_is_the_slope_on_the_names_chosen(bench: An
     assert (looser - value) / 1e-6 == pytest.approx(answer.prices["min_holding"], rel=1e-2)
 
 
+def test_the_gap_counts_what_soft_rules_are_exceeded_by(bench: Any) -> None:
+    """The largest excess of a soft rule, over all its groups, at its price, comes off the objective of both."""
+    m = market(bench, 33)
+    mandate = Mandate(rules=(TrackingError(0.05), GroupActive(0.002, penalty=0.02), Names(maximum=25)), data=bench.policy)
+    problem = state_problem(mandate, m)
+    answer, relaxed = best_answer(problem), solve(problem)
+
+    def by_hand(weights: np.ndarray) -> float:
+        totals = np.bincount(m.sector_codes, weights=weights - m.benchmark)
+        return problem.value(weights) - 0.02 * max(float(np.abs(totals).max()) - 0.002, 0.0)
+
+    assert by_hand(relaxed.weights) < problem.value(relaxed.weights)
+    assert answer.gap == pytest.approx(by_hand(relaxed.weights) - by_hand(answer.weights), abs=1e-12)
+
+
 def test_rules_that_need_prices_say_so(bench: Any) -> None:
     assert lacking(Lot(1), bench.moment(np.random.default_rng(0), 10)) == ("price", "value")
 

@@ -39,12 +39,12 @@ class Guide(Enum):
 BY_NAME = (CountLimit, LeastHolding, LeastTrade, WholeLots)
 """Rows that leave each name pieces to choose from."""
 
-TO_FIND, TO_IMPROVE = 4.0, 5.0
+TO_FIND, TO_IMPROVE = 6.0, 2.5
 """What may be spent on finding an answer, and on making it better, in relaxations' time."""
 
 NO_ROOM = "whole lots leave a remainder in cash, and the rules leave no room for it: give the cash rule a maximum above its minimum"
 
-ENOUGH, LEAST = 0.005, 1e-6
+ENOUGH, LEAST = 0.01, 1e-6
 """A gap to the relaxation, as a part of its objective and in growth a year, that is not worked on."""
 
 

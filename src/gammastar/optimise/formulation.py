@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 WEIGHT_UNIT, OBJECTIVE_UNIT = 1e-2, 1e-4
 """The solver works in percent of weight and basis points of growth: its tolerances are absolute near one, and raw weights are far below it."""
 
+REDUNDANT = 1e-9
+"""A row that bounds of single names keep with more than this to spare is left out: it can neither bind nor have a price."""
+
 
 @dataclass(eq=False)
 class Formulation:
@@ -169,11 +172,22 @@ def _add_bounds(form: Formulation, row: Bounds) -> None:
             form.stack.add(clarabel.NonnegativeConeT(len(at)), parts, right[at], owner, (sign * slope)[at])
 
 
+def _extent(form: Formulation) -> tuple[Float[ndarray, " n"], Float[ndarray, " n"]]:
+    """Return the least and the most that each weight can be: what hard bounds leave, and one."""
+    least, most = form.problem.fixed.copy(), form.problem.fixed.copy()
+    least[form.problem.free], most[form.problem.free] = form.problem.lower, np.minimum(form.problem.upper, 1.0)
+    return least, np.maximum(most, least)
+
+
 def _add_linear(form: Formulation, row: LinearRows) -> None:
-    """Two-sided linear rows, net of the fixed names."""
+    """Two-sided linear rows, net of the fixed names; without those of a hard rule that the bounds of single names keep by themselves."""
     matrix, base = row.matrix[:, form.problem.free], row.matrix @ form.base
+    least, most = _extent(form)
+    middle, radius = row.matrix @ (0.5 * (least + most)), abs(row.matrix) @ (0.5 * (most - least))
+    hard = row.penalty is None and row.rule not in form.problem.elastic
     for sign, bound, slope in ((1.0, row.upper, row.upper_slope), (-1.0, row.lower, row.lower_slope)):
-        finite = np.flatnonzero(np.isfinite(bound))
+        kept = hard & (sign * middle + radius < sign * bound - REDUNDANT)
+        finite = np.flatnonzero(np.isfinite(bound) & ~kept)
         if len(finite):
             parts = [of_sparse(form.active, sign * matrix[finite]), *form.loosening(row, np.abs(slope[finite]), np.arange(len(finite)))]
             right = (sign * (bound - base))[finite]
@@ -227,16 +241,24 @@ def _add_sum(form: Formulation, row: AbsoluteSum) -> None:
 
 
 def _add_largest(form: Formulation, row: LargestSum) -> None:
-    """``count t + sum z <= limit``, ``z >= sums - t``, ``z >= 0``."""
+    """``count t + sum z <= limit``, ``z >= sums - t``, ``z >= 0``.
+
+    The sum of the largest is least at the count-th largest t, which is at least the count-th largest of what the sums are at least: sums that can be
+    no larger have no z.
+    """
     stack = form.stack
     matrix = sparse.eye_array(len(form.base), format="csr") if row.matrix is None else sparse.csr_array(row.matrix)
     sums, chosen = matrix @ form.base, sparse.csr_array(matrix[:, form.problem.free])
-    m = len(sums)
-    count = float(min(row.count, m))  # of fewer, all are the largest
+    count = min(row.count, len(sums))  # of fewer, all are the largest
+    least, most = (matrix @ extent for extent in _extent(form))
+    floor = float(np.sort(least)[-count])
+    large = np.flatnonzero(most > floor)
+    sums, chosen, m = sums[large], chosen[large], len(large)
     t, z = stack.variables(1), stack.variables(m)
     stack.add(clarabel.NonnegativeConeT(m), [of_sparse(form.active, chosen), of_identity(np.repeat(t, m), -1.0), of_identity(z, -1.0)], -sums, form.owner(row.rule))
     stack.add(clarabel.NonnegativeConeT(m), [of_identity(z, -1.0)], np.zeros(m))
-    parts = [of_dense(z, np.ones((1, m))), of_identity(t, count), *form.loosening(row, 1.0, 0)]
+    stack.add(clarabel.NonnegativeConeT(1), [of_identity(t, -1.0)], np.array([-floor]))
+    parts = [of_dense(z, np.ones((1, m))), of_identity(t, float(count)), *form.loosening(row, 1.0, 0)]
     stack.add(clarabel.NonnegativeConeT(1), parts, np.array([row.limit]), form.owner(row.rule), 1.0)
 
 

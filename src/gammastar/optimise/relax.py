@@ -150,10 +150,16 @@ def relaxed(mandate: Mandate, moment: Moment) -> tuple[Mandate, tuple[Relaxation
         mandate: that leaves no weights.
         moment: with what its rules need.
     """
-    last = next((p for p in range(1, LAST_TO_GIVE + 1) if _reachable(mandate, moment, p)), None)
+    reachable = (last for last in range(1, LAST_TO_GIVE + 1) if _reachable(mandate, moment, last))
+    found = (_relaxed_to(mandate, moment, last) for last in reachable)
+    return next((given for given in found if given is not None), None)
+
+
+def _relaxed_to(mandate: Mandate, moment: Moment, last: int) -> tuple[Mandate, tuple[Relaxation, ...]] | None:
+    """Return what `relaxed` does, where rules of priority 1 to `last` may give way; None where the solver fails."""
     amounts: dict[str, float] = {}
-    for _ in range(ROUNDS if last is not None else 0):
-        more = _in_order(_loosened(mandate, amounts), moment, last or 0)
+    for _ in range(ROUNDS):
+        more = _in_order(_loosened(mandate, amounts), moment, last)
         if not more:
             return None
         amounts = {rule.name: amounts.get(rule.name, 0.0) + more.get(rule.name, 0.0) for rule in mandate.rules if rule.name in {*amounts, *more}}
@@ -199,8 +205,11 @@ def _giving(mandate: Mandate, moment: Moment, lowest: int, highest: int) -> dict
 
 def _reachable(mandate: Mandate, moment: Moment, last: int) -> bool:
     """Return whether weights exist when the rules of priority 1 to `last` may give way."""
-    elastic = frozenset(_giving(mandate, moment, 1, last))
-    return least_excess(hard_problem(mandate, moment, elastic), {}).outcome is Outcome.SOLVED
+    giving = _giving(mandate, moment, 1, last)
+    if not any(rule.priority == last for rule in giving.values()):
+        return False  # nothing that was not there for the priorities before
+    weights = {name: 1.0 / natural_unit(rule) for name, rule in giving.items()}  # a finite answer is found more surely than just any
+    return least_excess(hard_problem(mandate, moment, frozenset(giving)), weights).outcome is not Outcome.INFEASIBLE
 
 
 def _in_order(mandate: Mandate, moment: Moment, last: int) -> dict[str, float]:

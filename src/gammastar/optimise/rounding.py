@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 
     from gammastar.optimise.problem import Problem
 
-DROPPED, DECIDED = 0.5, 0.25
+DROPPED, DECIDED = 0.5, 0.4
 """Parts of the names too many, and of the names between pieces, that are decided in one round."""
 FEWEST = 3
 """Names between pieces that are decided in one round at least."""
-OVERHEAD = 50
+OVERHEAD = 300
 """What a solve takes beside its names, in names."""
 PATIENCE = 1500
 """How much may be spent on single moves that fail one after the other, in names."""
+CONES_BELOW = 250
+"""Free names below which the cone solver is the faster one where most names are fixed."""
 WORTHWHILE = 1e-9
 """Growth a year by which a choice has to be better."""
 NEIGHBOURS = 300
@@ -57,7 +59,7 @@ class Effort:
         if problem is None:
             return None
         self.left -= len(problem.free) + OVERHEAD
-        answer = solve(problem)
+        answer = solve(problem, clarabel=len(problem.free) < CONES_BELOW)
         if answer.outcome is not Outcome.SOLVED:
             return None
         weights = answer.weights.copy()
@@ -244,7 +246,7 @@ def improved(problem: Problem, choice: Choice, effort: Effort, enough: float) ->
 
 def extra(problem: Problem) -> float:
     """Return how many times the usual effort may be spent where names are few, and each solve costs next to nothing."""
-    return 1.0 + 20.0 / max(len(problem.free), 1)
+    return 1.0 + 150.0 / max(len(problem.free), 1)
 
 
 def _gain(problem: Problem, new: Choice, old: Choice) -> float:
