@@ -290,6 +290,6 @@ def test_who_holds_the_answer_trades_nothing(bench: Any) -> None:
             again = propose(mandate, m.with_holdings(once.targets))
             assert again.status is Status.OPTIMAL
             assert np.abs(again.targets - once.targets).max() <= 5.0 * WEIGHTS
-            assert again.turnover_two_way <= 1e-5
+            assert again.turnover_two_way <= 5e-5
             seen += 1
     assert seen >= 7

@@ -91,7 +91,7 @@ def test_a_figure_has_a_title_a_unit_a_size_and_few_points(full_track: Track, ba
     assert 200 <= layout["height"] <= 400
     assert layout["title"]["text"].startswith("<b>")
     assert len(json.dumps(layout["template"])) < 100
-    assert sum(len(json.dumps(trace)) for trace in figure["data"]) < 80_000
+    assert sum(len(json.dumps(trace)) for trace in figure["data"]) < 90_000
     assert picture.caption.endswith(".")
 
 

@@ -162,6 +162,8 @@ def test_a_monthly_panel_has_no_clock_faster_than_it(panel: Panel) -> None:
         sectors=replace(panel.sectors, codes=panel.sectors.codes[at]),
         published=np.ones(len(at), dtype=bool),
         prices=None,
+        groups={},
+        traded=None,
         index_level=None,
     )
     study = rebalancing_frequency(Diversity(0.5), monthly)
