@@ -293,7 +293,8 @@ def excess(rule: g.Rule, m: Moment, w: ndarray) -> float:
 
 def excess_in_units(rule: g.Rule, m: Moment, w: ndarray) -> float:
     """Return by how much a rule's limit would have to be loosened for w, at least zero; rounding is none."""
-    needed = [gap / slope if slope > 0.0 else math.inf for gap, slope in gaps(rule, m, w) if gap > 1e-11]
+    counted = [(gap, slope) for gap, slope in gaps(rule, m, w) if gap > 1e-11 and (slope > 0.0 or rule.penalty is None)]
+    needed = [gap / slope if slope > 0.0 else math.inf for gap, slope in counted]
     return max(needed, default=0.0)
 
 

@@ -195,7 +195,8 @@ def _stated_bounds(t: Twin, rule: g.WeightBounds) -> None:
     if rule.plus is not None:
         slack = t.keep(rule, t.active() - PERCENT * rule.plus, slack=slack)
     if rule.multiple is not None:
-        slack = t.keep(rule, t.w - PERCENT * rule.multiple * mu, mu, slack=slack)
+        at = np.flatnonzero((mu > 0.0) | (rule.penalty is None))  # excess over a multiple of nothing cannot be counted
+        slack = t.keep(rule, t.w[at] - PERCENT * rule.multiple * mu[at], mu[at], slack=slack)
     if rule.minimum is not None:
         t.keep(rule, PERCENT * rule.minimum - t.w[np.flatnonzero(mu > 0.0)], slack=slack)
 
@@ -274,19 +275,29 @@ def stated(mandate: g.Mandate, m: Moment, curves: Exact | Tangent, at: ndarray |
     return cp.Problem(cp.Maximize(_objective(t)), t.constraints), w
 
 
+def attempted(problem: Any, solver: str, options: dict[str, Any]) -> bool:
+    """Solve `problem` and return whether the solver came to an answer: at a tolerance too fine for its last digits it may break off."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": the status says so, and is looked at
+        try:
+            problem.solve(solver=solver, **options)
+        except cp.error.SolverError:
+            return False
+    return True
+
+
 def second_opinion(mandate: g.Mandate, m: Moment, *, solver: str = "CLARABEL", **options: Any) -> Opinion:
     """Solve the second statement of the mandate's problem as it is."""
     made = stated(mandate, m, Exact())
     if made is None:
         return Opinion(False, m.benchmark, np.nan, "bounds cross")
     problem, w = made
-    for tolerance in (1e-10, 1e-9, 1e-8):
+    for tolerance in (1e-10, 1e-9, 1e-8, 1e-7):
         tight = {"tol_feas": tolerance, "tol_gap_abs": tolerance, "tol_gap_rel": tolerance, "max_threads": 1} if solver == "CLARABEL" else {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": the status says so, and is looked at
-            problem.solve(solver=solver, **{**tight, **options})
-        if "inaccurate" not in problem.status:
+        if attempted(problem, solver, {**tight, **options}) and "inaccurate" not in problem.status:
             break
+    if problem.status is None:
+        raise AssertionError(f"{solver} gives no answer at any tolerance")
     if problem.status != "optimal":
         return Opinion(False, m.benchmark, np.nan, problem.status)
     weights = w.value / PERCENT

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 LAST_TO_GIVE = 5
 MARGINS = (1e-8, 2e-7, 7e-7)
 """At the least amount there may be but one portfolio: so much more, relative above one, lets the solver find it."""
+NEAR = (2e-6, 1e-5)
+"""Margins where the elastic problem's amounts lack more than that; each amount is then made as small as the others allow."""
+NOISE = 1e-5
+"""An excess below this part of its limit may be the solver's doing: it is given only if the rules cannot hold without it."""
 RESOLUTION = 2e-8
 """Amounts are bisected to this."""
 ROUNDS = 12
@@ -161,11 +165,13 @@ def _relaxed_to(mandate: Mandate, moment: Moment, last: int) -> tuple[Mandate, t
     for _ in range(ROUNDS):
         more = _in_order(_loosened(mandate, amounts), moment, last)
         if not more:
-            return None
+            break
         amounts = {rule.name: amounts.get(rule.name, 0.0) + more.get(rule.name, 0.0) for rule in mandate.rules if rule.name in {*amounts, *more}}
         if feasible(_loosened(mandate, _widened(amounts, MARGINS[1])), moment):
             return _applied(mandate, moment, _trimmed(mandate, moment, amounts))
-    return None
+    near = (_widened(amounts, margin) for margin in NEAR if amounts)  # the solver's last digits were missing: a little more, and then each as little as can be
+    enough = next((given for given in near if feasible(_loosened(mandate, given), moment)), None)
+    return None if enough is None else _applied(mandate, moment, _trimmed(mandate, moment, enough, every=True))
 
 
 def _named(mandate: Mandate, name: str) -> Rule:
@@ -216,27 +222,39 @@ def _in_order(mandate: Mandate, moment: Moment, last: int) -> dict[str, float]:
     """Return the least excess by rule along the slopes, the rules of priority `last` first; empty where the solver fails."""
     giving = _giving(mandate, moment, 1, last)
     problem = hard_problem(mandate, moment, frozenset(giving))
-    for margin in MARGINS:
+    for margin in (*MARGINS, *NEAR):
         most: dict[str, float] = {}
+        given: dict[str, float] = {}
         for priority in sorted({rule.priority for rule in giving.values()}, reverse=True):
             # those that give way before count for next to nothing: enough to keep them finite, too little to move the others
             weights = {name: (1.0 if rule.priority == priority else TIE) / natural_unit(rule) for name, rule in giving.items() if rule.priority <= priority}
             answer = least_excess(problem, weights, most)
             if answer.outcome is not Outcome.SOLVED:
                 break
-            level = (rule for rule in giving.values() if rule.priority == priority)
-            most |= {rule.name: answer.exceeded.get(rule.name, 0.0) + margin * natural_unit(rule) for rule in level}
+            level = {name: answer.exceeded.get(name, 0.0) for name, rule in giving.items() if rule.priority == priority}
+            most |= {name: excess + margin * max(natural_unit(giving[name]), 1.0) for name, excess in level.items()}
+            given |= {name: most[name] for name, excess in level.items() if excess > 10.0 * margin * natural_unit(giving[name])}
+            if given and feasible(_loosened(mandate, given), moment):
+                return given  # those below need not give anything
         else:
-            return {name: excess for name, excess in most.items() if excess > 10.0 * margin * natural_unit(giving[name])}
+            return given
     return {}
 
 
-def _trimmed(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> dict[str, float]:
-    """Return the amounts, those of rules that move names which stand still made as small as the others allow, the last to give way first."""
+def _trimmed(mandate: Mandate, moment: Moment, amounts: Mapping[str, float], *, every: bool = False) -> dict[str, float]:
+    """Return the amounts without those that nothing needs, some made as small as the others allow, the last to give way first.
+
+    These are the amounts of rules that move names which stand still, or `every` one.
+    """
     amounts = dict(amounts)
+    for rule in mandate.rules:
+        without = {name: amount for name, amount in amounts.items() if name != rule.name}
+        noise = 0.0 < amounts.get(rule.name, 0.0) < NOISE * natural_unit(rule)
+        if noise and without and feasible(_loosened(mandate, _widened(without, MARGINS[1])), moment):
+            amounts = without
     problem = hard_problem(mandate, moment, frozenset(amounts))
     for rule in sorted(mandate.rules, key=lambda rule: -rule.priority):
-        if rule.name in amounts and _stands_in_the_way(problem, rule, moment):
+        if rule.name in amounts and (every or _stands_in_the_way(problem, rule, moment)):
             others = _loosened(mandate, _widened({name: amount for name, amount in amounts.items() if name != rule.name}, MARGINS[0]))
             amounts[rule.name] = min(_Search(others, moment, rule).least().amount, amounts[rule.name])
     return {name: amount for name, amount in amounts.items() if amount > 10.0 * MARGINS[0] * natural_unit(_named(mandate, name))}

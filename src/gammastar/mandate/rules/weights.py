@@ -82,7 +82,7 @@ class WeightBounds(RuleOptions):
         minimum: ``w_i >= minimum`` for members, or None.
         maximum: ``w_i <= maximum``, or None.
         plus: ``w_i <= mu_i + plus``, or None.
-        multiple: ``w_i <= multiple * mu_i``, or None.
+        multiple: ``w_i <= multiple * mu_i``, or None. A soft rule does not charge what a name outside the benchmark weighs over its multiple of nothing.
     """
 
     minimum: float | None = None
@@ -97,7 +97,9 @@ class WeightBounds(RuleOptions):
         rows = []
         for bound, level, slope in ((self.maximum, 0.0 * mu, one), (self.plus, mu, one), (self.multiple, 0.0 * mu, mu)):
             if bound is not None:
-                rows.append(Bounds(self.name, np.full(len(mu), -np.inf), level + bound * slope, 0.0 * one, slope, self.penalty))
+                counted = (slope > 0.0) | (self.penalty is None)  # excess over a multiple of nothing cannot be counted
+                upper = np.where(counted, level + bound * slope, np.inf)
+                rows.append(Bounds(self.name, np.full(len(mu), -np.inf), upper, 0.0 * one, slope, self.penalty))
         if self.minimum is not None:
             lower = np.where(moment.members, self.minimum, -np.inf)
             rows.append(Bounds(self.name, lower, np.full(len(mu), np.inf), -np.asarray(moment.members, dtype=np.float64), 0.0 * one, self.penalty))
