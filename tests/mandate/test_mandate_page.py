@@ -6,12 +6,16 @@ import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from gammastar.errors import UsageError
 from gammastar.mandate import Mandate, rules
 from gammastar.mandate.explain import _all_keys
 from gammastar.mandate.schema import MandateFile
 from gammastar.mandate.schema.rules import RulesEntry
+from gammastar.optimise import Status, propose
+from gammastar.simulate import LargeCapMarket
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "mandate.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```toml\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
@@ -39,7 +43,7 @@ def completed(example: str) -> str:
 @pytest.fixture
 def build(tmp_path):
     (tmp_path / "growth.csv").write_text("asset_id,growth\n17,0.01\n")
-    (tmp_path / "weights.csv").write_text("asset_id,weight\n17,1.0\n")
+    (tmp_path / "weights.csv").write_text("asset_id,weight\n17,0.5\nSIM00001,0.5\n")
 
     def built(text: str) -> Mandate:
         (tmp_path / "mandate.toml").write_text(text)
@@ -52,6 +56,46 @@ def build(tmp_path):
 def test_every_example_is_a_mandate(build, example):
     """What the page shows can be written."""
     assert build(completed(example)).name
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """A market with everything that rules can ask for, at a close on which what the examples date is known."""
+    return at_a_close(LargeCapMarket().simulate(7).panel)
+
+
+@pytest.fixture(scope="module")
+def real(sp500_daily):
+    """The real market, which has no volumes, prices, countries or issuers, at the same close."""
+    return at_a_close(sp500_daily)
+
+
+def at_a_close(panel):
+    return panel.moment(int(np.searchsorted(panel.sessions, np.datetime64("2019-11-29"))))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[f"{k}: {example.splitlines()[0][:40]}" for k, example in enumerate(EXAMPLES)])
+def test_every_example_finds_targets_that_keep_its_rules(build, simulated, example):
+    """What the page shows can be followed."""
+    proposal = propose(build(completed(example)), simulated)
+    assert proposal.status is Status.OPTIMAL, proposal.advice
+    assert not [reading.rule for reading in proposal.readings if reading.breached and not reading.soft]
+
+
+def test_every_example_on_real_history(build, real):
+    """On real history most examples find targets; the others say which data their rule lacks, or which asset there is none of."""
+    found, lacking = 0, []
+    for example in EXAMPLES:
+        try:
+            proposal = propose(build(completed(example)), real)
+        except UsageError as error:
+            lacking.append(str(error))
+            continue
+        assert proposal.status is Status.OPTIMAL, (example, proposal.advice)
+        assert not [reading.rule for reading in proposal.readings if reading.breached and not reading.soft], example
+        found += 1
+    assert found >= 30, lacking
+    assert all(re.search("does not have|do not have|no asset|unknown|not in", told) for told in lacking), lacking
 
 
 def test_every_class_of_rule_has_an_example(build):

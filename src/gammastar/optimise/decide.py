@@ -76,7 +76,14 @@ def propose(mandate: Mandate, moment: Moment, *, relax: bool = False) -> Proposa
 
 
 def _prepared(mandate: Mandate, moment: Moment) -> Moment:
-    """Return the moment with holdings, a money value, and the weights of the second benchmark."""
+    """Return the moment with holdings, a money value, and the weights of the second benchmark.
+
+    Raises:
+        UsageError: costs need volumes that the data does not have.
+    """
+    if mandate.trading.costs.needs_volume and moment.traded is None:
+        raise UsageError("trading.costs", "steps and impact need what the data does not have", got=f"no {_NEEDS['traded']}",
+                         advice="ingest a dataset that has it, or remove steps and impact from the mandate")  # fmt: skip
     holdings = moment.benchmark if moment.holdings is None else moment.holdings
     moment = moment.with_holdings(holdings, moment.value or mandate.trading.capital)
     if mandate.second_benchmark is None or moment.second_benchmark is not None:
