@@ -56,7 +56,7 @@ must_sell = [{ asset = "E", reason = "ruling", clause = "7.5", from = 2015-01-01
 freeze = [{ asset = "F", reason = "inquiry", clause = "7.6", from = 2015-01-01, until = 2016-12-31 }]
 cash = { minimum = 0.005, maximum = 0.02, premium = 0.04 }
 cash_mode = {}
-names = { minimum = 50, maximum = 300 }
+names = { minimum = 50, maximum = 300, trades = { limit = 200 } }
 min_holding = { limit = 0.0005, grandfather = true }
 min_trade = { limit = 0.0002 }
 lot = { shares = 100 }
@@ -273,6 +273,7 @@ def test_every_key_is_built(folder):
         m.Cash(0.005, 0.02, 0.04),
         m.CashMode(),
         m.Names(50, 300),
+        m.MostTrades(200),
         m.MinimumHolding(0.0005, grandfather=True),
         m.MinimumTrade(0.0002),
         m.Lot(100),
@@ -292,7 +293,7 @@ def test_every_key_is_built(folder):
 
 def test_options_reach_every_rule(folder):
     """Priority, clause and penalty of each table arrive in its own rule; 7 bp per 1% is 0.07 per unit."""
-    discrete = (m.Names, m.MinimumHolding, m.MinimumTrade, m.Lot, m.FiveTenForty, m.RiskContribution)
+    discrete = (m.Names, m.MostTrades, m.MinimumHolding, m.MinimumTrade, m.Lot, m.FiveTenForty, m.RiskContribution)
     for rule in build(whole(FULL), folder).rules:
         if isinstance(rule, m.AssetList):
             assert (rule.priority, rule.penalty) == (m.NEVER, None)

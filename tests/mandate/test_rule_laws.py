@@ -51,6 +51,7 @@ RULES = {
     "cash": m.Cash(0.01, 0.05),
     "cash_mode": m.CashMode(),
     "names": m.Names(4, 8),
+    "names.trades": m.MostTrades(5),
     "min_holding": m.MinimumHolding(0.03),
     "min_holding grandfathered": m.MinimumHolding(0.03, grandfather=True),
     "min_trade": m.MinimumTrade(0.01),
@@ -112,7 +113,7 @@ def excess(row: r.Row, w) -> float:
 def discrete_excess(row: r.Row, w) -> float:
     match row:
         case r.CountLimit():
-            held = int((w > 1e-9).sum())
+            held = int((w > 1e-9).sum() if row.held is None else (np.abs(w - row.held) > 1e-9).sum())
             return float(max((row.minimum or 0) - held, held - (row.maximum or len(w))))
         case r.LeastHolding():
             stays = row.grandfathered & (np.abs(w - row.held) <= 1e-9)
@@ -201,7 +202,7 @@ def test_a_soft_rule_states_the_same_rows_with_its_penalty(rule, rich):
     """A penalty changes no bound: convex rows carry it."""
     moment = rich(1)
     soft = dataclasses.replace(rule, penalty=0.05)
-    discrete = (m.Names, m.MinimumHolding, m.MinimumTrade, m.Lot, m.FiveTenForty, m.RiskContribution)
+    discrete = (m.Names, m.MostTrades, m.MinimumHolding, m.MinimumTrade, m.Lot, m.FiveTenForty, m.RiskContribution)
     for row, plain in zip(soft.rows(moment), rule.rows(moment), strict=True):
         if not isinstance(rule, discrete) and plain.penalty is None:
             assert row.penalty == 0.05
@@ -224,7 +225,7 @@ def same_bounds(moved: r.Row, row: r.Row, amount: float) -> None:
             assert np.allclose(moved.least, row.least - amount, atol=1e-15, rtol=0.0)
         case r.CountLimit():
             step = math.ceil(amount)
-            assert (moved.minimum, moved.maximum) == (row.minimum - step, row.maximum + step)
+            assert (moved.minimum, moved.maximum) == (None if row.minimum is None else row.minimum - step, row.maximum + step)
         case r.WholeLots():
             assert np.array_equal(moved.lot, row.lot)
         case _:
@@ -244,7 +245,7 @@ def test_loosening_moves_the_rows_by_their_slopes(rule, amount, rich):
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_headroom_grows_by_what_a_rule_is_loosened(rule, rich):
     """An amount of relaxation is in the unit of the reading; whole names for a count, nothing for lots."""
-    amount = 1.0 if isinstance(rule, m.Names) else 0.002
+    amount = 1.0 if isinstance(rule, (m.Names, m.MostTrades)) else 0.002
     grows = 0.0 if isinstance(rule, m.Lot) else amount
     for moment, w in cases(rule, rich, 60):
         before, after = rule.measure(w, moment), rule.loosened(amount).measure(w, moment)

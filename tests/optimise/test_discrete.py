@@ -17,6 +17,7 @@ from gammastar.mandate.rules import (
     Lot,
     MinimumHolding,
     MinimumTrade,
+    MostTrades,
     Names,
     RiskContribution,
     lacking,
@@ -230,6 +231,23 @@ def test_a_least_number_of_names_is_reached(bench: Any, more: tuple[Rule, ...]) 
     answer = best_answer(state_problem(mandate, m))
     assert int((answer.weights > (0.0019 if more else 9e-7)).sum()) >= held + 5
     assert not breaches(mandate, answer.weights, m)
+
+
+@pytest.mark.parametrize("more", [(), (MinimumTrade(0.001),), (Names(maximum=42),), (MinimumHolding(0.002, grandfather=True), Turnover(0.3))], ids=len)
+@pytest.mark.parametrize("seed", range(3))
+def test_few_names_are_traded_and_the_others_stay_to_the_last_digit(bench: Any, seed: int, more: tuple[Rule, ...]) -> None:
+    m = market(bench, 30 + seed)
+    rules = (TrackingError(0.08), *more)
+    free = best_answer(state_problem(Mandate(rules=rules, data=bench.policy), m))
+    assert free.outcome is Outcome.SOLVED
+    trades = int((np.abs(free.weights - m.holdings) > 1e-9).sum())
+    mandate = Mandate(rules=(*rules, MostTrades(trades // 2)), data=bench.policy)
+    answer = best_answer(state_problem(mandate, m))
+    assert answer.outcome is Outcome.SOLVED, answer.message
+    assert not breaches(mandate, answer.weights, m)
+    assert int((answer.weights != m.holdings).sum()) <= trades // 2
+    assert answer.gap is not None
+    assert answer.gap > 0.0
 
 
 def test_neutral_names_follow_discrete_rules_too(bench: Any) -> None:

@@ -12,13 +12,13 @@ import pytest
 
 from gammastar.mandate import ActiveWeight, GroupActive, Mandate, Rule, TrackingError, Turnover, VolatilityCapture
 from gammastar.mandate.check import check_weights
-from gammastar.mandate.rules import FiveTenForty, MinimumHolding, MinimumTrade, Names
+from gammastar.mandate.rules import FiveTenForty, MinimumHolding, MinimumTrade, MostTrades, Names
 from gammastar.optimise.discrete import best_answer
 from gammastar.optimise.problem import state_problem
 from gammastar.optimise.solver import Outcome, solve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from gammastar.market.moment import Moment
 
@@ -96,6 +96,12 @@ def exact(mandate: Mandate, m: Moment) -> float | None:
                     for i in range(n):
                         add(w[i] >= 1e-4 * counted[i])
                     add(total(np.ones(n), counted) >= rule.minimum)
+            case MostTrades(limit=limit):
+                traded = model.switches(n)
+                for i in range(n):
+                    add(w[i] - held[i] <= big * traded[i])
+                    add(held[i] - w[i] <= big * traded[i])
+                add(total(np.ones(n), traded) <= limit)
             case MinimumHolding(limit=limit):
                 stays = model.switches(n)
                 for i in range(n):
@@ -162,10 +168,18 @@ def small(bench: Any, seed: int) -> Small:
     return Small(Mandate(strategy=LINEAR, rules=tuple(rules), data=bench.policy), m)
 
 
-def losses(bench: Any, seeds: range) -> Iterator[tuple[int, float, float, float]]:
+def few_trades(bench: Any, seed: int) -> Small:
+    """Return a small case that may trade half the names or fewer."""
+    case, rng = small(bench, seed), np.random.default_rng([seed, 5])
+    kept = [rule for rule in case.mandate.rules if isinstance(rule, (ActiveWeight, GroupActive, Turnover)) or rng.random() < 0.3]
+    n = len(case.moment.benchmark)
+    return replace(case, mandate=case.mandate.with_rules((*kept, MostTrades(int(rng.integers(2, max(3, n // 2)))))))
+
+
+def losses(bench: Any, seeds: range, make: Callable[[Any, int], Small] = small) -> Iterator[tuple[int, float, float, float]]:
     """Yield seed, true gap, told gap, and what is lost against the exact answer (no number where none was found); every law of one case is asserted."""
     for seed in seeds:
-        case = small(bench, seed)
+        case = make(bench, seed)
         problem = state_problem(case.mandate, case.moment)
         relaxed, answer, best = solve(problem), best_answer(problem), exact(case.mandate, case.moment)
         told = (seed, [rule.name for rule in case.mandate.rules], answer.outcome, answer.message, best)
@@ -202,6 +216,13 @@ def test_linear_mandates_against_highs(bench: Any) -> None:
     assert (lost < 1e-3).mean() >= 0.75
     assert lost.mean() < 6.0
     assert lost.max() < 60.0
+
+
+def test_few_trades_against_highs(bench: Any) -> None:
+    lost = told(list(losses(bench, range(300, 320), few_trades)))
+    assert np.isnan(lost).sum() <= 2
+    assert np.nanmean(lost < 1e-3) >= 0.5
+    assert np.nanmean(lost) < 15.0
 
 
 @pytest.mark.slow

@@ -133,6 +133,8 @@ def _discrete(rule: Rule) -> str | None:
     match rule:
         case m.Names():
             return f"{_count(rule)} held (heuristic)"
+        case m.MostTrades(limit):
+            return f"at most {limit} names traded a rebalance (heuristic)"
         case m.MinimumHolding(limit, grandfather):
             stays = "; smaller ones held already may stay as they are" if grandfather else ""
             return f"each holding none or at least {limit:.2%}{stays} (heuristic)"

@@ -171,11 +171,19 @@ ConvexRow = Bounds | LinearRows | RiskCone | AbsoluteSum | LargestSum | Budget
 
 @dataclass(frozen=True, eq=False)
 class CountLimit:
-    """At least `minimum` and at most `maximum` names with a weight above zero (None for no limit)."""
+    """At least `minimum` and at most `maximum` names that are held, or that are traded (None for no limit).
+
+    Args:
+        rule: the name of the rule.
+        minimum: of names.
+        maximum: of names.
+        held: None to count names with a weight above zero; otherwise names whose weight is another than here are counted, shape (n,).
+    """
 
     rule: str
     minimum: int | None
     maximum: int | None
+    held: Float[ndarray, " n"] | None = None
 
 
 @dataclass(frozen=True, eq=False)

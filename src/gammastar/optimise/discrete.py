@@ -163,7 +163,8 @@ def _other_issuers(problem: Problem, stepped: Problem, work: Problem, choice: Ch
 def _guided(problem: Problem, relaxed: Answer, by: Guide) -> Problem | None:
     """Return the problem with the objective that guides the search; None where that guide has no use."""
     variances = tuple(replace(v, factor=max(v.factor, 1.0), specific=max(v.specific, 1.0)) for v in problem.variances)
-    most = [row.maximum for row in problem.discrete if isinstance(row, CountLimit) and row.maximum]
+    counted = [row for row in problem.discrete if isinstance(row, CountLimit) and row.maximum]
+    most = [row.maximum for row in counted if row.maximum and row.held is None]
     match by:
         case Guide.OWN:
             return problem
@@ -172,7 +173,7 @@ def _guided(problem: Problem, relaxed: Answer, by: Guide) -> Problem | None:
         case Guide.SAFE:
             return replace(problem, growth=0.0 * problem.growth, variances=variances, cost=TradeCost.proportional(0.0, len(problem.held)))
         case Guide.NEAR:
-            traded = any(isinstance(row, AbsoluteSum) for row in problem.rows)
+            traded = any(isinstance(row, AbsoluteSum) for row in problem.rows) or len(counted) > len(most)
             return replace(problem, growth=0.0 * problem.growth, cost=TradeCost.proportional(1.0, len(problem.held))) if traded else None
         case Guide.FEW:  # a small weight is shunned more than a large one: the number of names, made smooth
             return replace(problem, growth=-0.1 / (1.0 + 3.0 * min(most) * relaxed.weights)) if most else None

@@ -107,7 +107,7 @@ def broken_discrete(problem: Problem, weights: Float[ndarray, " n"]) -> tuple[st
 
 
 def _count(row: CountLimit, weights: Float[ndarray, " n"]) -> bool:
-    names = int((weights > HELD).sum())
+    names = int((weights > HELD if row.held is None else np.abs(weights - row.held) > HELD).sum())
     return (row.minimum is None or names >= row.minimum) and (row.maximum is None or names <= row.maximum)
 
 

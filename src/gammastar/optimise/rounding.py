@@ -91,6 +91,54 @@ class _Decisions:
         return _Decisions(self.names[:count], self.pieces[:count])
 
 
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    """A limit on the number of names held, or traded.
+
+    Args:
+        minimum: of names.
+        maximum: of names.
+        counts: which pieces of each free name count, shape (m, 4).
+        outside: how many of the fixed names count.
+        trades: whether trades are counted, rather than names held.
+    """
+
+    minimum: int
+    maximum: float
+    counts: Bool[ndarray, "m 4"]
+    outside: int
+    trades: bool
+
+    def number(self, piece: Int[ndarray, " m"]) -> int:
+        """Return how many names count where each is in a piece."""
+        return int(self.counts[np.arange(len(piece)), piece].sum()) + self.outside
+
+    def over(self, piece: Int[ndarray, " m"]) -> int:
+        """Return how many names too many count; none where that is not limited."""
+        return self.number(piece) - int(self.maximum) if math.isfinite(self.maximum) else 0
+
+    def room(self, piece: Int[ndarray, " m"]) -> tuple[float, float]:
+        """Return by how many the names that count may fall and rise."""
+        number = self.number(piece)
+        return number - self.minimum, self.maximum - number
+
+
+def _counted(problem: Problem) -> tuple[_Counted, ...]:
+    """Return the limits on numbers of names."""
+    found = []
+    fixed = np.ones(len(problem.fixed), dtype=bool)
+    fixed[problem.free] = False
+    for row in problem.discrete:
+        if isinstance(row, CountLimit):
+            counts = np.ones((len(problem.free), 4), dtype=bool)
+            counts[:, ZERO] = False if row.held is None else row.held[problem.free] > HELD
+            counts[:, STAY] = row.held is None
+            there = problem.fixed > HELD if row.held is None else np.abs(problem.fixed - row.held) > HELD
+            least, most = row.minimum or 0, math.inf if row.maximum is None else row.maximum
+            found.append(_Counted(least, most, counts, int((there & fixed).sum()), row.held is not None))
+    return tuple(found)
+
+
 @dataclass(eq=False)
 class _Search:
     """A dive under way.
@@ -101,29 +149,28 @@ class _Search:
         effort: left.
         open_: the pieces still possible, shape (m, 4).
         counts: limits on the number of names.
-        outside: how many of the fixed names are held.
         piece: where each name is in the last answer, shape (m,).
         resting: which names are at zero or at what is held there, shape (m,).
         surplus: how many names too many are held there.
+        idle: how many names too many are traded there.
     """
 
     problem: Problem
     pieces: Pieces
     effort: Effort
     open_: Bool[ndarray, "m 4"]
-    counts: tuple[CountLimit, ...]
-    outside: int
+    counts: tuple[_Counted, ...]
     piece: Int[ndarray, " m"]
     resting: Bool[ndarray, " m"]
     surplus: int = 0
+    idle: int = 0
 
     def decisions(self, answer: Answer) -> _Decisions:
         """Return what to decide next; nothing if every name is in a piece and their number is right."""
         w = answer.weights[self.problem.free]
-        piece, distance = self.pieces.nearest(w, self.open_)
+        (piece, distance), rows = self.pieces.nearest(w, self.open_), np.arange(len(w))
         gains = np.where(self.open_, piece_gains(self.problem, answer, self.pieces), -np.inf)
         self.piece, self.resting = piece, (distance == 0.0) & ((piece == ZERO) | (piece == STAY))
-        held = piece != ZERO
         names, chosen, costs = [np.zeros(0, dtype=np.intp)], [np.zeros(0, dtype=np.intp)], [np.zeros(0)]
 
         def decide(candidates: ndarray, to: ndarray, count: int) -> None:
@@ -134,20 +181,27 @@ class _Search:
             costs.append(cost[order])
 
         dropped = np.zeros(len(w), dtype=bool)
-        surplus = self.surplus = max((int(held.sum()) + self.outside - c.maximum for c in self.counts if c.maximum is not None), default=0)
-        if surplus > 0:
-            candidates = np.flatnonzero(held & self.open_[:, ZERO])
-            decide(candidates, np.full(len(candidates), ZERO), max(math.ceil(DROPPED * surplus), min(surplus, FEWEST)))
-            dropped[names[-1]] = True
+        self.surplus, self.idle = self._over(piece, trades=False), self._over(piece, trades=True)
+        surplus = max(self.surplus, self.idle)
+        for counted in self.counts:
+            if counted.over(piece) == surplus > 0 and not dropped.any():  # of two numbers, the one that is further above its limit
+                rests = np.where(self.open_ & ~counted.counts, gains, -np.inf)
+                candidates = np.flatnonzero(counted.counts[rows, piece] & np.isfinite(rests.max(axis=1)))
+                decide(candidates, rests[candidates].argmax(axis=1), max(math.ceil(DROPPED * surplus), min(surplus, FEWEST)))
+                dropped[names[-1]] = True
         between = np.flatnonzero((distance > 0.0) & ~dropped)
         if len(between) and 2 * surplus <= len(between):  # many that are dropped move the others
             decide(between, gains[between].argmax(axis=1), max(math.ceil(DECIDED * len(between)), FEWEST))
-        short = max((c.minimum - int(held.sum()) - self.outside for c in self.counts if c.minimum is not None), default=0)
+        short = max((counted.minimum - counted.number(piece) for counted in self.counts), default=0)
         if short > 0 and not len(between):
-            candidates = np.flatnonzero(~held & self.open_[:, MORE])
+            candidates = np.flatnonzero((piece == ZERO) & self.open_[:, MORE])
             decide(candidates, np.full(len(candidates), MORE), short)
         order = np.argsort(np.concatenate(costs), kind="stable")
         return _Decisions(np.concatenate(names)[order], np.concatenate(chosen)[order])
+
+    def _over(self, piece: Int[ndarray, " m"], *, trades: bool) -> int:
+        """Return how many names too many are held, or traded."""
+        return max((counted.over(piece) for counted in self.counts if counted.trades is trades), default=0)
 
     def make(self, decisions: _Decisions, frozen: tuple[int, ...]) -> Answer | None:
         """Return the answer once `decisions` are made, and keep them, if there is one; names at rest in a piece that is `frozen` stay there."""
@@ -177,15 +231,14 @@ def dive(problem: Problem, start: Answer, effort: Effort, within: Bool[ndarray, 
         within: the pieces to choose from, shape (m, 4); None for all.
     """
     pieces = find_pieces(problem)
-    counts = tuple(row for row in problem.discrete if isinstance(row, CountLimit))
-    at_rest = np.zeros(len(problem.free), dtype=bool)
-    outside = int((problem.fixed > HELD).sum())
-    search = _Search(problem, pieces, effort, (pieces.valid if within is None else within).copy(), counts, outside, np.zeros(len(at_rest), dtype=np.intp), at_rest)
+    counts, m = _counted(problem), len(problem.free)
+    open_ = (pieces.valid if within is None else within).copy()
+    search = _Search(problem, pieces, effort, open_, counts, np.zeros(m, dtype=np.intp), np.zeros(m, dtype=bool))
     answer: Answer | None = start
     while answer is not None and effort.left > 0.0 and search.open_.any(axis=1).all():
         decisions = search.decisions(answer)
         if not len(decisions.names):
-            fits = min(_room(problem, int((search.piece != ZERO).sum()))) >= 0
+            fits = all(min(counted.room(search.piece)) >= 0 for counted in counts)
             final = effort.solve(restrict(problem, pieces, pieces.only(search.piece))) if fits else None
             return None if final is None else Choice(search.piece, final)
         answer = _advance(search, answer, decisions)
@@ -195,7 +248,7 @@ def dive(problem: Problem, start: Answer, effort: Effort, within: Bool[ndarray, 
 def _advance(search: _Search, answer: Answer, decisions: _Decisions) -> Answer | None:
     """Make as many of the decisions as leave weights; return the answer then, the old one with a piece ruled out if not even one does."""
     frozen: list[tuple[int, ...]] = [(), (ZERO,), (ZERO, STAY)]
-    if search.surplus > 0:  # what is sold has to go somewhere: to names that are held already, rather than to new ones
+    if search.surplus > search.idle:  # what is sold has to go somewhere: to names that are held already, rather than to new ones
         frozen.pop()
     while search.effort.left > 0.0:
         found = search.make(decisions, frozen[-1])
@@ -261,8 +314,9 @@ def _reopened(problem: Problem, choice: Choice, pieces: Pieces, effort: Effort, 
     open_ = pieces.only(here)
     best = np.argsort(-gains.max(axis=1), kind="stable")[:count]
     open_[best] = pieces.valid[best]
-    if _room(problem, int((here != ZERO).sum()))[1] < count:
-        open_[:, ZERO] |= pieces.valid[:, ZERO]
+    for counted in _counted(problem):
+        if counted.room(here)[1] < count:
+            open_ |= pieces.valid & ~counted.counts
     start = effort.solve(restrict(problem, pieces, open_))
     return None if start is None else dive(problem, start, effort, open_)
 
@@ -271,7 +325,7 @@ def _neighbours(problem: Problem, choice: Choice, pieces: Pieces) -> list[Int[nd
     """Return choices near `choice` that keep the counts, the most promising first: a block of moves, then single moves, swaps and pairs."""
     here, gains = choice.piece, piece_gains(problem, choice.answer, pieces)
     gains[np.arange(len(here)), here] = -np.inf
-    low, high = _room(problem, int((here != ZERO).sum()))
+    counts = _counted(problem)
     names, to = np.unravel_index(np.argsort(-gains, axis=None, kind="stable")[: np.isfinite(gains).sum()], gains.shape)
     singles: list[tuple[float, _Moves]] = [(float(gains[i, k]), ((i, k),)) for i, k in zip(names.tolist(), to.tolist(), strict=True)]
     out = [single for single in singles if single[1][0][1] == ZERO][:12]
@@ -280,20 +334,16 @@ def _neighbours(problem: Problem, choice: Choice, pieces: Pieces) -> list[Int[nd
     moves = singles + [(a + b, (*one, *two)) for (a, one), (b, two) in pairs if one[0][0] != two[0][0]]
     moves.sort(key=lambda move: -move[0])
     block: _Moves = tuple({move[0]: move for gain, (move,) in reversed(singles) if gain > 0.0}.values())
-    return [_moved(here, chosen) for chosen in (block, *(chosen for _, chosen in moves[:NEIGHBOURS])) if chosen and _fits(here, chosen, low, high)]
+    return [_moved(here, chosen) for chosen in (block, *(chosen for _, chosen in moves[:NEIGHBOURS])) if chosen and _fits(here, chosen, counts)]
 
 
-def _room(problem: Problem, held: int) -> tuple[float, float]:
-    """Return by how many the names held may fall and rise."""
-    held += int((problem.fixed > HELD).sum())
-    counts = [row for row in problem.discrete if isinstance(row, CountLimit)]
-    low = min((held - row.minimum for row in counts if row.minimum is not None), default=math.inf)
-    return low, min((row.maximum - held for row in counts if row.maximum is not None), default=math.inf)
-
-
-def _fits(here: Int[ndarray, " m"], moves: _Moves, low: float, high: float) -> bool:
-    more = sum(int(to != ZERO) - int(here[i] != ZERO) for i, to in moves)
-    return -low <= more <= high
+def _fits(here: Int[ndarray, " m"], moves: _Moves, counts: tuple[_Counted, ...]) -> bool:
+    """Return whether the numbers of names keep their limits after some moves."""
+    for counted in counts:
+        low, high = counted.room(here)
+        if not -low <= sum(int(counted.counts[i, to]) - int(counted.counts[i, here[i]]) for i, to in moves) <= high:
+            return False
+    return True
 
 
 def _moved(here: Int[ndarray, " m"], moves: _Moves) -> Int[ndarray, " m"]:

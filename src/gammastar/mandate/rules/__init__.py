@@ -5,7 +5,7 @@ The two share no code on purpose: the check is what a solver's answer is held ag
 
 from gammastar.mandate.rules.base import NEVER, Reading, Rule, RuleOptions, closest, lacking
 from gammastar.mandate.rules.concentration import FiveTenForty, IssuerLimit, TopWeights
-from gammastar.mandate.rules.discrete import Lot, MinimumHolding, MinimumTrade, Names
+from gammastar.mandate.rules.discrete import Lot, MinimumHolding, MinimumTrade, MostTrades, Names
 from gammastar.mandate.rules.lists import AssetList, Exclude, Exclusion, Freeze, ListEntry, MustSell, NoBuy, NoSell
 from gammastar.mandate.rules.risk import Beta, FactorRisk, RiskContribution, SpecificRisk, TrackingError
 from gammastar.mandate.rules.trades import Buys, CashMode, HoldingLiquidity, TradeLiquidity, Turnover, TurnoverYear
@@ -42,6 +42,7 @@ __all__ = [
     "Lot",
     "MinimumHolding",
     "MinimumTrade",
+    "MostTrades",
     "MustSell",
     "Names",
     "NoBuy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HELD", "Lot", "MinimumHolding", "MinimumTrade", "Names"]
+__all__ = ["HELD", "Lot", "MinimumHolding", "MinimumTrade", "MostTrades", "Names"]
 
 import math
 from dataclasses import dataclass, replace
@@ -50,6 +50,30 @@ class Names(RuleOptions):
         return replace(
             self, minimum=None if self.minimum is None else max(self.minimum - step, 0), maximum=None if self.maximum is None else self.maximum + step
         )
+
+
+@dataclass(frozen=True)
+class MostTrades(RuleOptions):
+    """How many names one rebalance trades, bought or sold: at most `limit`. Names that are sold because they left the benchmark count."""
+
+    limit: int
+    unit: ClassVar[str] = "names"
+    name: ClassVar[str] = "names.trades"
+
+    def rows(self, moment: Moment) -> tuple[Row, ...]:
+        """Return the count."""
+        return (CountLimit(self.name, None, self.limit, moment.benchmark if moment.holdings is None else moment.holdings),)
+
+    def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading | None:
+        """Return how many are traded; None where holdings are not known."""
+        if moment.holdings is None:
+            return None
+        value = float(sum(abs(w - h) > HELD for w, h in zip(weights.tolist(), moment.holdings.tolist(), strict=True)))
+        return Reading(self.name, value, self.limit, self.limit - value)
+
+    def loosened(self, amount: float) -> MostTrades:
+        """Return the rule with a limit higher by `amount`, rounded up to whole names."""
+        return replace(self, limit=self.limit + math.ceil(amount - 1e-9))
 
 
 @dataclass(frozen=True)

@@ -41,9 +41,9 @@ Positive = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False, descripti
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False, description="a fraction of active variance from 0 to 1: 5% is 0.05")]
 
 
-def _options_need_a_limit(entry: TurnoverEntry | RiskContributionEntry) -> None:
-    """Refuse options of a limit that is not there: the limits beside it have options of their own."""
-    if entry.limit is None:
+def _options_need_a_limit(entry: TurnoverEntry | RiskContributionEntry | NamesEntry, *limits: float | None) -> None:
+    """Refuse options of limits that are not there: the limits beside them have options of their own."""
+    if all(limit is None for limit in limits):
         for key in ("priority", "penalty_bp", "clause"):
             value = getattr(entry, key, None)
             if value not in (None, ""):
@@ -107,7 +107,7 @@ class TurnoverEntry(SoftEntry):
     @model_validator(mode="after")
     def _says_something(self) -> TurnoverEntry:
         refuse_empty(self, ("limit", "buys", "year"), "no turnover is limited")
-        _options_need_a_limit(self)
+        _options_need_a_limit(self, self.limit)
         return self
 
     def build(self) -> Iterator[r.Rule]:
@@ -192,22 +192,33 @@ class ConcentrationEntry(Model):
             yield r.FiveTenForty(five.each, five.threshold, five.total, **five.options())
 
 
+class MostTradesEntry(DiscreteEntry):
+    """How many names one rebalance trades."""
+
+    limit: Natural
+
+
 class NamesEntry(DiscreteEntry):
-    """How many names are held."""
+    """How many names are held, and how many are traded."""
 
     minimum: Natural | None = None
     maximum: Natural | None = None
+    trades: Annotated[MostTradesEntry, as_table] | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> NamesEntry:
-        refuse_empty(self, ("maximum", "minimum"), "the rule has no bound")
+        refuse_empty(self, ("maximum", "minimum", "trades"), "the rule has no bound")
+        _options_need_a_limit(self, self.minimum, self.maximum)
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise refusal("the minimum is above the maximum", key="minimum", got=self.minimum, allowed=f"at most the maximum, {self.maximum}", advice="lower it")
         return self
 
     def build(self) -> Iterator[r.Rule]:
-        """Yield the rule."""
-        yield r.Names(self.minimum, self.maximum, **self.options())
+        """Yield a rule for names held and one for names traded."""
+        if self.minimum is not None or self.maximum is not None:
+            yield r.Names(self.minimum, self.maximum, **self.options())
+        if self.trades is not None:
+            yield r.MostTrades(self.trades.limit, **self.trades.options())
 
 
 class MinimumHoldingEntry(DiscreteEntry):
@@ -252,7 +263,7 @@ class RiskContributionEntry(DiscreteEntry):
         if self.limit is None and not self.by:
             raise refusal("no share of active variance is limited", key="limit", allowed="limit for names, by = { attribute = limit } for groups",
                           advice="add one, or remove the table")  # fmt: skip
-        _options_need_a_limit(self)
+        _options_need_a_limit(self, self.limit)
         return self
 
     def build(self) -> Iterator[r.Rule]:
