@@ -17,6 +17,7 @@ import numpy as np
 from gammastar.core.excess_growth import expected_captured_volatility
 from gammastar.core.rows import Bounds
 from gammastar.mandate.check import check_weights
+from gammastar.optimise.discrete import best_answer
 from gammastar.optimise.elastic import feasible, hard_problem, least_excess, may_give_way, natural_unit, written_limit
 from gammastar.optimise.problem import Problem, state_problem
 from gammastar.optimise.proposal import Relaxation
@@ -41,6 +42,8 @@ NOISE = 1e-5
 """An excess below this part of its limit may be the solver's doing: it is given only if the rules cannot hold without it."""
 RESOLUTION = 2e-8
 """Amounts are bisected to this."""
+ROOM = (0.02, 0.06, 0.2, 0.6, 2.0, 6.0)
+"""At the least amounts there may be no portfolio that keeps discrete rules too: so much more, as a part of the amount or of a tenth of the limit."""
 ROUNDS = 12
 TIE = 1e-5
 """Weight of an excess beside that of rules which give way later."""
@@ -149,6 +152,9 @@ def relaxed(mandate: Mandate, moment: Moment) -> tuple[Mandate, tuple[Relaxation
     Let p be the lowest priority such that weights exist when the rules of priority 1 to p may give way. The excess of the rules of priority p
     over their limits, each relative to its limit, is made as small as it can be in sum; then, with that fixed, the excess of priority p - 1; and
     so on down to 1. Rules of priority 0 never give way.
+
+    Discrete rules do not count in that. Where no portfolio is found that keeps them too at these amounts, the rules that gave way give more, all
+    in the same proportion, the smallest of `ROOM` that is enough; then all rules of priority 1 to p do.
 
     Args:
         mandate: that leaves no weights.
@@ -268,8 +274,29 @@ def _applied(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> 
         problem = state_problem(loosened, moment)
         answer = solve(problem)
         if answer.outcome is Outcome.SOLVED and _keeps(loosened, moment, problem, answer.weights):
-            least = {name: _Least(amount, answer.weights, best=True) for name, amount in given.items()}
-            return loosened, tuple(_told(_named(mandate, name), found, moment) for name, found in least.items())
+            if problem.discrete and best_answer(problem).outcome is not Outcome.SOLVED:
+                return _with_room(mandate, moment, given) or _given(mandate, moment, given, answer)
+            return _given(mandate, moment, given, answer)
+    return None
+
+
+def _given(mandate: Mandate, moment: Moment, amounts: Mapping[str, float], answer: Answer) -> tuple[Mandate, tuple[Relaxation, ...]]:
+    """Return the mandate loosened by `amounts`, and what that gives, as read on the weights of an answer."""
+    least = {name: _Least(amount, answer.weights, best=True) for name, amount in amounts.items()}
+    return _loosened(mandate, amounts), tuple(_told(_named(mandate, name), found, moment) for name, found in least.items())
+
+
+def _with_room(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> tuple[Mandate, tuple[Relaxation, ...]] | None:
+    """Return what `_applied` does, where rules give so much more that weights are found which keep the discrete rules too; None where none are."""
+    highest = max(_named(mandate, name).priority for name in amounts)
+    for giving in (amounts, {**dict.fromkeys(_giving(mandate, moment, 1, highest), 0.0), **amounts}):
+        for room in ROOM:
+            given = {name: amount + room * max(amount, 0.1 * natural_unit(_named(mandate, name))) for name, amount in giving.items()}
+            loosened = _loosened(mandate, given)
+            problem = state_problem(loosened, moment)
+            answer = best_answer(problem)
+            if answer.outcome is Outcome.SOLVED and _keeps(loosened, moment, problem, answer.weights):
+                return _given(mandate, moment, given, answer)
     return None
 
 

@@ -61,7 +61,7 @@ def test_every_kind_of_rule_is_planted(plots: Any, bench: Any) -> None:
     rng = np.random.default_rng(1)
     kinds = {type(rule) for rule in (*plots.pushers(rng, plots.market(rng, 30)), *plots.tightest(rng))}
     every = {kind for kind in vars(g).values() if isinstance(kind, type) and hasattr(kind, "rows") and hasattr(kind, "loosened")}
-    assert every - kinds - {g.Rule, g.AssetList} == {g.Names, g.RiskContribution, g.MinimumHolding, g.MinimumTrade, g.Lot}
+    assert every - kinds - {g.Rule, g.AssetList} == {g.Names, g.MostTrades, g.RiskContribution, g.MinimumHolding, g.MinimumTrade, g.Lot}
 
 
 @pytest.mark.parametrize("seed", range(2))

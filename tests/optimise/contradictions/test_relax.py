@@ -263,6 +263,24 @@ def test_a_relaxed_proposal_is_the_best_of_the_loosened_mandate(plots: Any) -> N
     assert limits["sector"] == 0.01  # readings are against the mandate as it was signed
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_rules_that_give_way_leave_room_for_the_discrete_ones(plots: Any, seed: int) -> None:
+    """At the least amounts one portfolio is left, and it keeps no discrete rule; what gives way then gives more, and everything is kept."""
+    m = calm(plots, 40 + seed, 60)
+    order = np.argsort(-m.benchmark)
+    turnover, least = g.Turnover(0.02, priority=2), g.MinimumTrade(float(np.median(m.benchmark)))
+    rules = (g.ActiveWeight(0.01, priority=1), turnover, g.TrackingError(0.003, priority=3), out(*order[:3].tolist()))
+    apart, beside = relaxed(plots.signed(rules), m), propose(plots.signed((*rules, least)), m, relax=True)
+    assert apart is not None
+    assert beside.status is Status.RELAXED, beside.advice
+    given = {gave.rule: gave.amount for gave in beside.relaxed}
+    assert all(given[gave.rule] > gave.amount for gave in apart[1])
+    traded = np.abs(beside.targets - m.benchmark)
+    assert np.all((traded <= 1e-9) | (traded >= least.limit - 1e-8) | (beside.targets <= 1e-9))
+    assert traded.sum() <= turnover.limit + given["turnover"] + 1e-8
+    assert beside.forecast.tracking_error <= 0.003 + given["tracking_error"] + 1e-8
+
+
 @pytest.mark.parametrize("beyond", [0.0, 1e-6])
 def test_a_relaxed_answer_beyond_its_amounts_is_not_released(plots: Any, monkeypatch: pytest.MonkeyPatch, beyond: float) -> None:
     """The names of a sector are excluded but for a tolerance: one millionth more than was given up is too much."""
