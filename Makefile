@@ -11,6 +11,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 DEMO := build/demo
 RELATIVES := .venv/replications
+PEERS := .venv/peers
 MANDATE := examples/mandates/us-enhanced-index.toml
 
 # One thread a process: tests and benchmarks run beside each other, and sums come out in the same order.
@@ -44,6 +45,13 @@ env: .venv/.project  ## make .venv with everything, from hash-pinned requirement
 	rm -rf $(RELATIVES)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes --target $(RELATIVES) --requirement requirements/replications.txt
 	@test -f $(RELATIVES)/universal/data/nyse_o.csv
+	@touch $@
+
+# An environment of its own: what they need of solvers is older than what we do.
+.venv/.peers: .venv/.project requirements/peers.txt
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements/peers.txt
+	$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: env  ## simulate a large-cap market, run a mandate on it, write the tear sheet

@@ -20,7 +20,7 @@ from gammastar.optimise.discrete import best_answer
 from gammastar.optimise.elastic import hard_answer
 from gammastar.optimise.problem import neutral_names, state_problem
 from gammastar.optimise.proposal import Forecast, Proposal, Relaxation, Status
-from gammastar.optimise.relax import choices, relaxed
+from gammastar.optimise.relax import choices, relaxed, several_end_it
 from gammastar.optimise.solver import Answer, Outcome
 from gammastar.optimise.words import conflict_advice, relaxed_advice
 
@@ -153,7 +153,7 @@ def _contradicted(mandate: Mandate, moment: Moment, *, relax: bool) -> Proposal:
         return replace(proposal, problem=problem, objective=problem.value(proposal.targets) if proposal.solved else None)
     told = choices(mandate, moment, found.rules)
     further = further_contradiction(mandate, moment, found) if all(choice.growth is None for choice in told) else ()
-    advice = conflict_advice(mandate, found, told, further)
+    advice = conflict_advice(mandate, found, told, further, together=several_end_it(mandate, moment, told))
     return _proposal(mandate, moment, _held(moment), _Verdict(Status.CONFLICT, conflict=found.rules, advice=advice, choices=told))
 
 

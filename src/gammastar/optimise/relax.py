@@ -7,7 +7,7 @@ then stated again at the loosened rule. Names that stand still may move with a b
 
 from __future__ import annotations
 
-__all__ = ["choices", "least_loosening", "relaxed"]
+__all__ = ["choices", "least_loosening", "relaxed", "several_end_it"]
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -144,6 +144,19 @@ def choices(mandate: Mandate, moment: Moment, rules: Iterable[str]) -> tuple[Rel
         return told
     alone = mandate.with_rules(tuple(rule for rule in mandate.rules if rule.name in names))
     return tuple(replace(least_loosening(alone, moment, rule), growth=None) for rule in names)
+
+
+def several_end_it(mandate: Mandate, moment: Moment, alone: Iterable[Relaxation]) -> bool:
+    """Return whether weights exist once several rules give way, where no single one that may does it.
+
+    Args:
+        mandate: with the rules.
+        moment: with what its rules need.
+        alone: what each rule of a conflict would have to give, from `choices`.
+    """
+    if any(choice.priority and np.isfinite(choice.amount) for choice in alone):
+        return False
+    return any(_reachable(mandate, moment, last) for last in range(1, LAST_TO_GIVE + 1))
 
 
 def relaxed(mandate: Mandate, moment: Moment) -> tuple[Mandate, tuple[Relaxation, ...]] | None:

@@ -34,7 +34,7 @@ def _number(value: float, unit: str, digits: int) -> str:
     return f"{value:.{digits}f}" if unit in PLAIN else f"{100.0 * value:.{digits}f}%"
 
 
-def conflict_advice(mandate: Mandate, found: Contradiction, choices: Sequence[Relaxation], further: Sequence[str] = ()) -> str:
+def conflict_advice(mandate: Mandate, found: Contradiction, choices: Sequence[Relaxation], further: Sequence[str] = (), *, together: bool = False) -> str:
     """Return the advice of a proposal whose status is CONFLICT.
 
     Args:
@@ -42,6 +42,7 @@ def conflict_advice(mandate: Mandate, found: Contradiction, choices: Sequence[Re
         found: which rules contradict each other, and why.
         choices: what each of them alone would have to give.
         further: rules of another conflict, where no rule of this one alone ends both; empty if there is none.
+        together: whether weights exist once all rules that may give way do.
     """
     named = _and(tuple(_clause(mandate, rule) for rule in found.rules))
     why = f" {found.sentence}" if found.sentence else ""
@@ -56,6 +57,8 @@ def conflict_advice(mandate: Mandate, found: Contradiction, choices: Sequence[Re
         lines.append(f"That ends this conflict only: {_and(tuple(_clause(mandate, rule) for rule in further))} contradict each other too.")
     if any(choice.priority and math.isfinite(choice.amount) for choice in choices):
         lines.append("Loosen one in the mandate, or let rules give way by their priorities (relax).")
+    elif together:
+        lines.append("None of those that may give way does it alone, several together would: let rules give way by their priorities (relax) to see which, and by how much.")
     else:
         lines.append("None of them may give way: loosen one in the mandate all the same, or change what the portfolio starts from.")
     return "\n".join(lines)

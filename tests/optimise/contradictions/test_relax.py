@@ -235,6 +235,14 @@ def test_what_never_gives_way_stays_a_conflict(plots: Any) -> None:
     assert "None of them may give way" in proposal.advice
 
 
+def test_several_that_end_it_together_are_told(plots: Any) -> None:
+    m = calm(plots, 9)
+    rules = (out(int(m.benchmark.argmax())), g.ActiveWeight(0.01, priority=1), g.Turnover(0.01, priority=2))
+    proposal = propose(plots.signed(rules), m)
+    assert "several together would" in proposal.advice
+    assert propose(plots.signed(rules), m, relax=True).status is Status.RELAXED
+
+
 def test_a_mandate_that_can_be_kept_is_not_relaxed(plots: Any) -> None:
     m = calm(plots, 10)
     rules = (g.ActiveWeight(0.01), g.TrackingError(0.02))
