@@ -63,7 +63,7 @@ def main() -> None:
         timed("ingest", ingest)(SP500, Path(folder) / "store")
         panel = timed("load panel", open_store(Path(folder) / "store").panel)("daily")
     StatisticalFactors.estimate = timed("risk", StatisticalFactors.estimate)  # type: ignore[method-assign]
-    decide.solve = timed("solve", decide.solve)
+    decide.best_answer = timed("solve", decide.best_answer)
     result = run_backtest(mandate, panel, "2008-12-31", "2019-12-31")
     table = dict(SECONDS)
     table["accounting and the rest"] = result.wall_seconds - table["risk"] - table["solve"]
