@@ -21,7 +21,7 @@ from gammastar.trade.ledger import Dividends, Event, Fills, Opening, Positions, 
 from gammastar.trade.targets import fixed_targets, left_names, within_band, without_names
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool, Float, Int
     from numpy import ndarray
 
     from gammastar.mandate.mandate import Mandate
@@ -108,6 +108,13 @@ class Engine:
         changed = np.concatenate(([False], (members[1:] != members[:-1]).any(axis=1)))
         return np.asarray(ticks | changed | (self.panel.index_change > INDEX_CHANGE))
 
+    @cached_property
+    def year_begins(self) -> Int[ndarray, " t"]:
+        """Position of the first session of the twelve months that end at each session."""
+        months = self.panel.sessions.astype("datetime64[M]")
+        year_ago = (months - np.timedelta64(12, "M")) + (self.panel.sessions - months)
+        return np.searchsorted(self.panel.sessions, year_ago, side="right")
+
     def open(self, start: int) -> tuple[RunState, Session]:
         """Return the run at the close of session `start`: the benchmark is held, free of cost, and the first decision is made."""
         n, capital = len(self.panel.assets), self.mandate.trading.capital
@@ -191,11 +198,13 @@ class Engine:
 
     def _decide(self, state: RunState, t: int, *, first: bool) -> tuple[RunState, Proposal | None]:
         """Find new targets where they are due, and order the trade where one is due."""
-        moment = self._moment(state, t)
-        decision = None
-        if first or self.reoptimises[t]:
-            state, decision = self._reoptimise(state, moment, first=first)
+        decision, due = None, bool(first or self.reoptimises[t])
         generated = isinstance(self.mandate.strategy, Generated)
+        if not due and not self.rebalances[t] and (generated or not self._may_have_left(state, t)):
+            return state, None
+        moment = self._moment(state, t)
+        if due:
+            state, decision = self._reoptimise(state, moment, first=first)
         if self.rebalances[t] or (decision is not None and (first or not generated)):
             return self._order(state, self._targets(state, moment), moment), decision
         if not generated:
@@ -203,6 +212,11 @@ class Engine:
             if (left & (state.positions.quantity > 0.0)).any() and not any(order.left[left].all() for order in state.pending):
                 return self._order(state, None, moment), decision
         return state, decision
+
+    def _may_have_left(self, state: RunState, t: int) -> bool:
+        """Return whether a name is held that `left_names` could name: one outside the benchmark, or without a return."""
+        suspect = (self.panel.benchmark[t] == 0.0) | ~self.panel.observed[t]
+        return bool((suspect & (state.positions.quantity > 0.0)).any())
 
     def _moment(self, state: RunState, t: int) -> Moment:
         """Return all that is known at the close of t, the holdings and the year's turnover included."""
@@ -213,9 +227,8 @@ class Engine:
 
     def _of_this_year(self, state: RunState, t: int) -> tuple[tuple[int, float], ...]:
         """Return the trades of the twelve months that end at t: position and two-way traded weight."""
-        after = self.panel.sessions[t].astype("datetime64[M]") - np.timedelta64(12, "M")
-        day = self.panel.sessions[t] - self.panel.sessions[t].astype("datetime64[M]")
-        return tuple((at, weight) for at, weight in state.turned if self.panel.sessions[at] > after + day)
+        begins = int(self.year_begins[t])
+        return tuple((at, weight) for at, weight in state.turned if at >= begins)
 
     def _reoptimise(self, state: RunState, moment: Moment, *, first: bool) -> tuple[RunState, Proposal]:
         """Return the state with new targets; where the rules contradict each other or the solver fails, the old ones stay in force."""
