@@ -113,7 +113,7 @@ class Engine:
         """Position of the first session of the twelve months that end at each session."""
         months = self.panel.sessions.astype("datetime64[M]")
         year_ago = (months - np.timedelta64(12, "M")) + (self.panel.sessions - months)
-        return np.searchsorted(self.panel.sessions, year_ago, side="right")
+        return np.asarray(np.searchsorted(self.panel.sessions, year_ago, side="right"))
 
     def open(self, start: int) -> tuple[RunState, Session]:
         """Return the run at the close of session `start`: the benchmark is held, free of cost, and the first decision is made."""
