@@ -43,7 +43,6 @@ from gammastar.risk.statistical import StatisticalFactors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy import ndarray
 
 FACTORS, SECTORS, WINDOW = 15, 11, 756
 COST, LIMIT, ACTIVE, SECTOR = 0.0005, 0.02, 0.005, 0.01
