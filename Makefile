@@ -72,9 +72,10 @@ check-slow: env .venv/.replications  ## the slow part: long runs on real data, M
 	$(BIN)/python scripts/mutate
 	$(MAKE) --no-print-directory replications
 
-bench: env  ## benchmarks: one proposal against cvxpy, the real run by phase
+bench: env .venv/.peers  ## benchmarks: proposals and a walk-forward beside cvxpy, skfolio and cvxportfolio, the real run by phase
 	$(BIN)/python benchmarks/proposal.py
-	$(BIN)/python benchmarks/rules.py
+	$(PEERS)/bin/python benchmarks/rules.py
+	$(PEERS)/bin/python benchmarks/walk_forward.py
 	$(BIN)/python benchmarks/real_run.py
 	$(BIN)/python benchmarks/decomposition.py
 	$(BIN)/python benchmarks/simulation.py
