@@ -144,14 +144,17 @@ class Engine:
 
     def _close(self, state: RunState, t: int, events: tuple[Event, ...], *, first: bool) -> tuple[RunState, Session]:
         """Trade what is due, decide, and with lag 0 trade what was just decided."""
-        before = float(state.positions.values(self.prices[t]).sum())
+        held = state.positions
+        money = held.values(self.prices[t])
+        before = float(money.sum())
         fills: list[Fills] = []
         due = [order.targets for order in state.pending if order.due == t]
         state = self._trade_due(state, t, fills)
         state, decision = self._decide(state, t, first=first)
         due += [order.targets for order in state.pending if order.due == t]
         state = self._trade_due(state, t, fills)
-        money = state.positions.values(self.prices[t])
+        if state.positions is not held:
+            money = state.positions.values(self.prices[t])
         value = float(money.sum())
         traded = sum(float(np.abs(fill.quantity * fill.price).sum()) for fill in fills)
         cost = sum(float(fill.cost.sum()) for fill in fills)

@@ -30,7 +30,10 @@ class Positions:
 
     def values(self, prices: Float[ndarray, " n"]) -> Float[ndarray, "n1"]:
         """Return the money in each asset at `prices`, cash last, shape (n+1,)."""
-        return np.append(self.quantity * prices, self.cash)
+        money = np.empty(len(self.quantity) + 1)
+        np.multiply(self.quantity, prices, out=money[:-1])
+        money[-1] = self.cash
+        return money
 
 
 @dataclass(frozen=True, eq=False)
