@@ -103,7 +103,7 @@ def test_the_random_mandates_are_a_fair_sample(cases: list[Case]) -> None:
     assert len(cases) - len(solved) >= 15
     kinds = {type(rule) for case in solved for rule in case.mandate.rules}
     convex = {kind for kind in vars(rules).values() if isinstance(kind, type) and issubclass(kind, rules.RuleOptions)}
-    convex -= {rules.RuleOptions, g.AssetList, g.FiveTenForty, g.Lot, g.MinimumHolding, g.MinimumTrade, g.Names, g.RiskContribution}
+    convex -= {rules.RuleOptions, g.AssetList, g.FiveTenForty, g.Lot, g.MinimumHolding, g.MinimumTrade, g.Names, g.MostTrades, g.RiskContribution}
     convex -= {g.CashMode}  # it acts only where money flows: tests/optimise/test_costs_and_flows.py
     assert kinds == convex
     assert {type(rule) for case in solved for rule in case.mandate.rules if rule.penalty is not None} >= convex - {g.Exclude, g.MustSell, g.NoBuy, g.NoSell, g.Freeze}
