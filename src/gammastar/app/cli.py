@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gammastar import workspace
-from gammastar.app import decide, simulate, theory, words
+from gammastar.app import decide, simulate, sweep, theory, words
 from gammastar.errors import GammastarError
 
 if TYPE_CHECKING:
@@ -118,6 +118,9 @@ def backtest(
             f"written to {out}: tearsheet.html, returns.csv, weights.parquet, compliance.csv, decisions.csv, run.json",
             err=True,
         )
+
+
+app.command()(sweep.sweep)
 
 
 @app.command()

@@ -20,6 +20,7 @@ __all__ = [
     "simulate_market",
     "simulate_model",
     "study_rebalancing",
+    "sweep_mandate",
     "validate_mandate",
     "verify_run",
     "write_figure",
@@ -45,4 +46,5 @@ from gammastar.workspace.decide import (
 from gammastar.workspace.desk import init_workspace
 from gammastar.workspace.runs import compare_runs, report_run, run_mandate, verify_run
 from gammastar.workspace.simulate import simulate_market, simulate_model
+from gammastar.workspace.sweep import sweep_mandate
 from gammastar.workspace.theory import decompose_market, describe_capital, study_rebalancing

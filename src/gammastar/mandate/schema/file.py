@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["MandateFile", "read_mandate"]
+__all__ = ["MandateFile", "changed", "read_mandate"]
 
 import tomllib
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -18,7 +18,7 @@ from gammastar.mandate.schema.strategy import GeneratedEntry, SecondBenchmarkEnt
 from gammastar.mandate.schema.trading import ClocksEntry, DataEntry, RiskEntry, TradingEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -90,8 +90,29 @@ class MandateFile(Model):
         )
 
 
-def read_mandate(path: Path) -> Mandate:
+def changed(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with values set by dotted key; a limit that stands for its table becomes one.
+
+    >>> changed({"rules": {"tracking_error": 0.02}}, {"rules.tracking_error.priority": 1, "trading.cost_bp": 5})
+    {'rules': {'tracking_error': {'limit': 0.02, 'priority': 1}}, 'trading': {'cost_bp': 5}}
+    """
+    copy = dict(table)
+    for dotted, value in changes.items():
+        key, _, rest = dotted.partition(".")
+        if rest:
+            inside = copy.get(key, {})
+            copy[key] = changed(inside if isinstance(inside, dict) else {"limit": inside}, {rest: value})
+        else:
+            copy[key] = value
+    return copy
+
+
+def read_mandate(path: Path, *, changes: Mapping[str, Any] | None = None) -> Mandate:
     """Read, validate and build a mandate; the files it names are looked for in its folder.
+
+    Args:
+        path: of the file.
+        changes: values that stand in place of the file's, by dotted key (`changed`).
 
     Raises:
         MandateError: with the file, the line and the key, what was got, what is allowed and what to do next.
@@ -116,6 +137,7 @@ def read_mandate(path: Path) -> Mandate:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise not_toml(path, text, error) from error
+    data = changed(data, changes or {})
     try:
         return MandateFile.model_validate(data, context={"folder": path.parent}).build()
     except ValidationError as error:

@@ -1,0 +1,166 @@
+"""A sweep is its backtests, run one by one: the same numbers, whatever runs them, in whatever order; nothing is run twice, and no failure is lost."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from gammastar.backtest import run_backtest
+from gammastar.errors import MandateError, UsageError
+from gammastar.mandate import Mandate
+from gammastar.simulate import LargeCapMarket
+from gammastar.sweep import Archive, grid, run_sweep, tasks_of
+from gammastar.sweep.run import _fingerprint
+from gammastar.sweep.shared import open_shared, share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gammastar.market.panel import Panel
+
+TEXT = """
+name = "Swept"
+[strategy]
+kind = "volatility_capture"
+[rules]
+tracking_error = { limit = 0.03 }
+active_weight = { limit = 0.03 }
+[risk]
+kind = "statistical_factors"
+factors = 5
+window = 300
+[clocks]
+reoptimise = "quarterly"
+"""
+SETTINGS = {"rules.tracking_error.limit": [0.01, 0.02], "trading.cost_bp": [0.0, 10.0]}
+SPAN = ("2008-06-30", "2009-03-31")
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    import datetime as dt
+
+    return LargeCapMarket(members=30, listed=40, start=dt.date(2006, 10, 31), end=dt.date(2009, 6, 30)).simulate(3).panel
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    place = tmp_path / "mandate.toml"
+    place.write_text(TEXT, encoding="utf-8")
+    return place
+
+
+class Backwards(Executor):
+    """Runs tasks at once, and hands them out as if they had ended in another order."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def test_a_sweep_is_its_backtests(panel: Panel, path: Path) -> None:
+    tasks = tasks_of(path, SETTINGS)
+    with ThreadPoolExecutor(1) as executor:
+        found = run_sweep(tasks, panel, SPAN, executor=executor)
+    assert [outcome.settings for outcome in found.outcomes] == list(grid(SETTINGS))
+    for task, outcome in zip(tasks, found.outcomes, strict=True):
+        alone = json.loads(json.dumps(run_backtest(task.mandate, panel, *SPAN).to_dict()))
+        assert outcome.failure == ""
+        assert {name: alone[name] for name in outcome.statistics} == outcome.statistics
+    assert found.outcomes[0].number("relative_log_return") != found.outcomes[1].number("relative_log_return")
+
+
+def test_processes_give_the_same_to_the_bit(panel: Panel, path: Path) -> None:
+    tasks = tasks_of(path, SETTINGS)[:2]
+    here = run_sweep(tasks, panel, SPAN, executor=Backwards())
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        there = run_sweep(tasks, panel, SPAN, executor=executor)
+    assert here == there
+
+
+def test_runs_that_are_there_are_not_run_again(panel: Panel, path: Path, tmp_path: Path) -> None:
+    tasks, archive = tasks_of(path, SETTINGS)[:1], Archive(tmp_path / "runs")
+    first = run_sweep(tasks, panel, SPAN, executor=Backwards(), archive=archive)
+    second = run_sweep(tasks, panel, SPAN, executor=Backwards(), archive=archive)
+    assert (first.outcomes[0].again, second.outcomes[0].again) == (False, True)
+    assert second.outcomes[0].statistics == first.outcomes[0].statistics
+    kept = Mandate.load(archive.folder / first.outcomes[0].fingerprint[:16] / "mandate.toml")
+    assert kept.fingerprint == tasks[0].mandate.fingerprint
+
+
+def test_a_run_that_fails_is_told_and_stops_no_other(panel: Panel, path: Path) -> None:
+    tasks = tasks_of(path, {"rules.weight.maximum": [0.01, 0.5]})
+    found = run_sweep(tasks, panel, SPAN, executor=Backwards())
+    assert [bool(outcome.failure) for outcome in found.outcomes] == [True, False]
+    assert "weight" in found.failed[0].failure
+    assert found.to_dict()["failed"] == 1
+
+
+def test_a_fingerprint_knows_what_decides_a_run(panel: Panel, path: Path) -> None:
+    one, other = tasks_of(path, {"trading.cost_bp": [0.0, 10.0]})
+    later = replace(panel, benchmark=panel.benchmark[:, ::-1])
+    told = [_fingerprint(one, panel, SPAN), _fingerprint(other, panel, SPAN), _fingerprint(one, later, SPAN), _fingerprint(one, panel, (None, None))]
+    assert len(set(told)) == len(told)
+
+
+def test_a_shared_panel_is_the_panel_and_no_copy(panel: Panel, tmp_path: Path) -> None:
+    share(panel, tmp_path)
+    there = open_shared(str(tmp_path))
+    assert there.fingerprint == panel.fingerprint
+    for name in ("returns", "observed", "benchmark"):
+        mapped = getattr(there, name)
+        assert np.array_equal(mapped, getattr(panel, name))
+        assert isinstance(mapped, np.memmap)
+        assert not mapped.flags.writeable
+    assert np.array_equal(there.sectors.codes, panel.sectors.codes)
+    assert there.assets == panel.assets
+    assert np.array_equal(there.moment(5).benchmark, panel.moment(5).benchmark)
+    with pytest.raises(ValueError, match="read-only"):
+        there.returns[0, 0] = 1.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "told"),
+    [
+        ({"rules.tracking_error.limit": []}, UsageError, "no value"),
+        ({"rules.tracking_error.limit": [0.02, 0.02]}, UsageError, "same mandate"),
+        ({"rules.tracking_eror": [0.02]}, MandateError, "tracking_error"),
+        ({"rules.tracking_error.limit": [2.0]}, MandateError, "limit"),
+    ],
+)
+def test_bad_settings_are_refused_before_anything_runs(path: Path, settings: dict[str, list[Any]], error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=told):
+        tasks_of(path, settings)
+
+
+def exit_code(*words: str) -> int:
+    from gammastar.app.cli import main
+
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    return int(left.value.code or 0)
+
+
+def test_the_command_prints_a_line_a_run(panel: Panel, path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from gammastar.store import write_dataset
+
+    write_dataset(panel, tmp_path / "dataset")
+    assert exit_code("ingest", str(tmp_path / "dataset"), "--into", str(tmp_path / "store")) == 0
+    words = ["sweep", str(path), "--data", str(tmp_path / "store"), "--from", SPAN[0], "--to", SPAN[1], "--set", "rules.weight.maximum=0.01,0.5"]
+    capsys.readouterr()
+    assert exit_code(*words) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].split()[0] == "weight.maximum"
+    assert "failed" in told[1]
+    assert told[2].split()[0] == "0.5"
+    assert told[3].startswith("rules.weight.maximum=0.01: ")
+    assert exit_code(*words[:-1], "rules.weight.maximum") == 2
+    assert "KEY=VALUES" in capsys.readouterr().err
