@@ -65,8 +65,8 @@ def test_every_reading_verb_speaks_json(gammastar, words):
         ("ingest", "d"),
         ("data",),
         ("data", "stats"),
-        ("simulate", "large-cap", "--out", "d", "--seed", "x"),
-        ("simulate", "large-cap", "--out", "d", "--members", "3"),
+        ("simulate", "sweep", "large-cap", "--out", "d", "--seed", "x"),
+        ("simulate", "sweep", "large-cap", "--out", "d", "--members", "3"),
         ("compare", "one"),
     ],
 )
