@@ -36,7 +36,7 @@ def test_verbs_are_all_there():
     """The verbs that the documentation promises."""
     assert {" ".join(words) for words in commands()} == {
         "ingest", "data status", "simulate large-cap", "simulate atlas", "simulate first-order", "simulate hybrid-atlas", "simulate geometric-brownian",
-        "simulate volatility-stabilised", "simulate rank-jacobi", "mandate validate", "propose", "check", "frontier", "why", "replay", "backtest", "report", "compare", "verify", "init",
+        "simulate volatility-stabilised", "simulate rank-jacobi", "mandate validate", "propose", "check", "frontier", "why", "replay", "backtest", "report", "compare", "verify", "init", "sweep",
         "theory decompose", "theory rebalancing", "theory capital-curve",
     }  # fmt: skip
 
@@ -65,8 +65,8 @@ def test_every_reading_verb_speaks_json(gammastar, words):
         ("ingest", "d"),
         ("data",),
         ("data", "stats"),
-        ("simulate", "sweep", "large-cap", "--out", "d", "--seed", "x"),
-        ("simulate", "sweep", "large-cap", "--out", "d", "--members", "3"),
+        ("simulate", "large-cap", "--out", "d", "--seed", "x"),
+        ("simulate", "large-cap", "--out", "d", "--members", "3"),
         ("compare", "one"),
     ],
 )
