@@ -49,8 +49,8 @@ MODELS: dict[str, RiskModel] = {"hybrid": HybridFactors(), "statistical": Statis
 def line(walk: Walk, span: Span) -> dict[str, float | None]:
     """Return the figures of one window."""
     window = score(walk.forecasts, span)
-    own, drawn = window.group("optimised"), window.group("random")
-    assert own is not None and drawn is not None
+    groups = {group.name: group for group in window.groups}
+    own, drawn = groups["optimised"], groups["random"]
     raw, calibrated = window.growth["raw"], window.growth["calibrated"]
     return {
         "daily": own.daily.value,

@@ -7,7 +7,7 @@ cost, since forecasts are judged here and not the trading. Beside the targets st
 
 from __future__ import annotations
 
-__all__ = ["CALIBRATED", "GROUPS", "RAW", "Walk", "study_risk", "walk_forecasts"]
+__all__ = ["GROUPS", "GROWTH", "Walk", "study_risk", "walk_forecasts"]
 
 import time
 from dataclasses import dataclass, field, fields
@@ -29,21 +29,24 @@ from gammastar.market.calendar import Frequency
 from gammastar.market.characteristics import STYLES
 from gammastar.optimise.decide import propose, with_risk
 from gammastar.optimise.proposal import Status
+from gammastar.risk.calibration import GrowthSlope, realised_relative_variances
 from gammastar.risk.study import Forecasts, Group, RiskStudy, calendar_years, score, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
     from numpy import ndarray
 
+    from gammastar.core.covariance import FactoredCovariance
     from gammastar.mandate.mandate import Mandate
     from gammastar.market.moment import Moment
     from gammastar.market.panel import Panel
     from gammastar.risk.evaluate import Span
 
 GROUPS: Final = ("optimised", "random", "sector", "style", "benchmark")
-RAW, CALIBRATED = "raw", "calibrated"
+GROWTH: Final = ("raw", "calibrated", "online")
+"""Forecasts of excess growth: as the risk model has it, with the fixed slope of `calibrated_captured_volatility`, and with a slope learnt from the past alone."""
 RANDOM: Final = 40
 RANDOM_LIMIT: Final = 0.005
 SEED: Final = 20080101
@@ -58,6 +61,7 @@ class Walk:
         decisions: closes at which forecasts were made, shape (m,).
         exposures: of the active targets at each decision, by style, shape (m,) each.
         seconds: process time of the estimate and of the proposal, shape (m,) each.
+        slopes: of the calibration learnt from the past, as known at each decision, shape (m,).
         unsolved: decisions without new targets; the former ones were kept.
     """
 
@@ -65,6 +69,7 @@ class Walk:
     decisions: ndarray
     exposures: dict[str, Float[ndarray, " m"]]
     seconds: dict[str, Float[ndarray, " m"]]
+    slopes: Float[ndarray, " m"]
     unsolved: int
 
 
@@ -95,7 +100,7 @@ def study_risk(
                                  allowed=f"{told.sessions[0]} to {told.sessions[-1]}", advice="choose another window, or an earlier --from")  # fmt: skip
         scored.append(score(told, window))
     return RiskStudy(mandate.name, mandate.benchmark, model_words(mandate.risk), told, tuple(scored), found.decisions, found.unsolved,
-                     found.exposures, found.seconds, _facts(mandate, panel, told))  # fmt: skip
+                     found.exposures, found.seconds, found.slopes, _facts(mandate, panel, told))  # fmt: skip
 
 
 def model_words(model: Any) -> str:
@@ -213,6 +218,8 @@ class _Recorder:
     rows: list[dict[str, ndarray]] = field(default_factory=list)
     styles: list[ndarray] = field(default_factory=list)
     seconds: list[tuple[float, float]] = field(default_factory=list)
+    learnt: GrowthSlope = field(default_factory=GrowthSlope)
+    slopes: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.draws = np.random.default_rng(SEED).standard_normal((RANDOM, len(self.panel.assets)))
@@ -221,10 +228,8 @@ class _Recorder:
         """Estimate and propose at one close; write down the sessions after it, up to `until`."""
         moment = self.panel.moment(at)
         moment = moment if self.targets is None else moment.with_holdings(self.targets)
-        moment = self._estimated(moment)
-        sigma, targets = moment.need_covariance("the evaluation"), self.targets
-        if targets is None:
-            raise AssertionError("targets are set by `_estimated`")
+        moment, targets = self._proposed(moment)
+        sigma = moment.need_covariance("the evaluation")
         styles = style_exposures(moment)
         active = targets - moment.benchmark
         weights = np.vstack((active, random_active(moment, self.draws), sector_active(moment), moment.benchmark * styles, moment.benchmark))
@@ -235,7 +240,7 @@ class _Recorder:
                              advice="evaluate a mandate that may differ from its benchmark")  # fmt: skip
         rows = np.arange(at + 1, until + 1)
         returns = self.panel.returns[rows]
-        said = expected_captured_volatility(targets, moment.benchmark, sigma), calibrated_captured_volatility(targets, moment.benchmark, sigma)
+        said = _growth_forecasts(targets, moment.benchmark, sigma, self.learnt.slope)
         self.decisions.append(at)
         self.styles.append(styles @ active)
         self.rows.append({
@@ -243,12 +248,21 @@ class _Recorder:
             "realised": returns @ weights.T,
             "forecast": np.broadcast_to(np.sqrt(variances / annual), (len(rows), len(weights))),
             "captured": _captured(targets, self.panel.benchmark[rows - 1], returns),
-            RAW: np.full(len(rows), said[0] / annual),
-            CALIBRATED: np.full(len(rows), said[1] / annual),
+            **{name: np.full(len(rows), value / annual) for name, value in zip(GROWTH, said, strict=True)},
         })  # fmt: skip
+        self.slopes.append(self.learnt.slope)
+        self.learnt = self._learn(moment, rows)
 
-    def _estimated(self, moment: Moment) -> Moment:
-        """Return the moment with risk; new targets are kept, and the time both took."""
+    def _learn(self, moment: Moment, rows: Int[ndarray, " m"]) -> GrowthSlope:
+        """Return what the sessions up to the next decision teach of the spread of tau; only returns that were observed do."""
+        known = moment.members & ~moment.short_history(minimum=self.mandate.data.minimum_observations, window=self.mandate.data.observation_window)
+        known &= self.panel.observed[rows].all(axis=0)
+        forecast = moment.need_covariance("the calibration").relative_variances(moment.benchmark)
+        came = realised_relative_variances(self.panel.returns[np.ix_(rows, known)], self.panel.benchmark_returns[rows], annual=float(self.panel.frequency.periods))
+        return self.learnt.after(came, forecast[known])
+
+    def _proposed(self, moment: Moment) -> tuple[Moment, Float[ndarray, " n"]]:
+        """Return the moment with risk, and the targets: new ones, or the former where there are none. Write down the time both took."""
         began = time.process_time()
         moment = with_risk(self.mandate, moment)
         estimated = time.process_time()
@@ -256,12 +270,12 @@ class _Recorder:
         self.seconds.append((estimated - began, time.process_time() - estimated))
         if proposal.solved or isinstance(self.mandate.strategy, Generated):
             self.targets = proposal.targets
-            return moment
-        self.unsolved += 1
+        else:
+            self.unsolved += 1
         if self.targets is None:
             kind = ConflictError if proposal.status is Status.CONFLICT else GammastarError
             raise kind(str(moment.session), "there are no targets at the first decision", got=", ".join(proposal.conflict) or None, advice=proposal.advice)
-        return moment
+        return moment, self.targets
 
     def walk(self) -> Walk:
         """Return what was written down."""
@@ -274,12 +288,21 @@ class _Recorder:
             realised=joined["realised"],
             forecast=joined["forecast"],
             captured=joined["captured"],
-            expected={RAW: joined[RAW], CALIBRATED: joined[CALIBRATED]},
+            expected={name: joined[name] for name in GROWTH},
             annual=float(self.panel.frequency.periods),
         )
         exposures = dict(zip(STYLES, np.array(self.styles).T, strict=True))
         taken = np.array(self.seconds)
-        return Walk(forecasts, self.panel.sessions[self.decisions], exposures, {"estimate": taken[:, 0], "proposal": taken[:, 1]}, self.unsolved)
+        return Walk(forecasts, self.panel.sessions[self.decisions], exposures, {"estimate": taken[:, 0], "proposal": taken[:, 1]}, np.array(self.slopes), self.unsolved)
+
+
+def _growth_forecasts(targets: Float[ndarray, " n"], mu: Float[ndarray, " n"], sigma: FactoredCovariance, slope: float) -> tuple[float, ...]:
+    """Return the forecasts of `GROWTH`, a year."""
+    return (
+        expected_captured_volatility(targets, mu, sigma),
+        calibrated_captured_volatility(targets, mu, sigma),
+        calibrated_captured_volatility(targets, mu, sigma, slope=slope),
+    )
 
 
 def _captured(targets: Float[ndarray, " n"], mu: Float[ndarray, "m n"], returns: Float[ndarray, "m n"]) -> Float[ndarray, " m"]:

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from gammastar.core.measures import bias_band, rolling_tracking_error
-from gammastar.report.figure_style import PALETTE, Axis, Line, blank, escape, key, line_figure, running, signed
+from gammastar.report.figure_style import PALETTE, Axis, Line, blank, escape, key, line_figure, running
 from gammastar.report.risk_text import GROUP_WORDS, GROWTH_WORDS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _COLOURS: Final = {
     "style": PALETTE.allocation,
     "benchmark": PALETTE.fourth,
 }
-_GROWTH_COLOURS: Final = {"raw": PALETTE.forecast, "calibrated": PALETTE.fifth}
+_GROWTH_COLOURS: Final = {"raw": PALETTE.forecast, "calibrated": PALETTE.fifth, "online": PALETTE.fourth}
 _STYLE_COLOURS: Final = (PALETTE.portfolio, PALETTE.allocation, PALETTE.captured_volatility, PALETTE.fourth, PALETTE.cost)
 _BAND: Final = "rgba(138, 143, 152, 0.20)"
 
@@ -160,7 +160,4 @@ def figure_styles(study: RiskStudy) -> go.Figure:
         Line(name.capitalize(), study.decisions, values, _STYLE_COLOURS[k % len(_STYLE_COLOURS)], width=1.2)
         for k, (name, values) in enumerate(study.exposures.items())
     ]
-    last = {name: signed(float(values[-1]), 3) for name, values in study.exposures.items()}
-    subtitle = f"Sum of active weights times exposures, at each decision; last: {escape(', '.join(f'{name} {value}' for name, value in last.items()))}"
-    return line_figure("Style exposures of the targets", subtitle if len(subtitle) < 120 else "Sum of active weights times exposures, at each decision",
-                       lines, Axis("", 3))  # fmt: skip
+    return line_figure("Style exposures of the targets", "Sum of active weights times exposures, at each decision, in standard deviations", lines, Axis("", 3))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 110
 GROUP_WORDS: Final = {"optimised": "Optimised", "random": "Random active", "sector": "Sectors", "style": "Styles", "benchmark": "Benchmark"}
-GROWTH_WORDS: Final = {"raw": "Raw forecast", "calibrated": "Calibrated"}
+GROWTH_WORDS: Final = {"raw": "Raw forecast", "calibrated": "Calibrated, slope 0.8", "online": "Calibrated, slope learnt"}
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
@@ -44,6 +44,7 @@ def risk_summary(study: RiskStudy) -> str:
         "",
         "Excess growth of the targets over the benchmark's, bp a year; ratio: realised over forecast, with its standard error",
         *_aligned(growth_table(study)),
+        f"  calibrated: log tau moved towards its mean with the slope 0.8; online: with a slope learnt from the past alone, {study.slopes[-1]:.2f} at the last decision.",
         "",
         "Process time, seconds",
         *_aligned(cost_table(study)),
@@ -157,4 +158,8 @@ def _growth_words(window: WindowScore) -> str:
         f"{signed(ratio.ratio, 2, plus=False)} times the {name} forecast ({signed(1e4 * ratio.forecast, 0, plus=False)} bp)" for name, ratio in window.growth.items()
     ]
     realised = next((ratio.realised for ratio in window.growth.values()), None)
-    return "" if realised is None else f"Realised excess growth over the benchmark's was {signed(1e4 * realised, 0, plus=False)} bp a year: {' and '.join(told)}."
+    return "" if realised is None else f"Realised excess growth over the benchmark's was {signed(1e4 * realised, 0, plus=False)} bp a year: {_listed(told)}."
+
+
+def _listed(told: Sequence[str]) -> str:
+    return " and ".join((", ".join(told[:-1]), told[-1])) if len(told) > 1 else told[0]

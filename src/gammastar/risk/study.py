@@ -153,6 +153,7 @@ class RiskStudy:
         unsolved: decisions without new targets; the former ones were kept.
         exposures: named style exposures of the active targets at each decision, in standard deviations, shape (m,) each.
         seconds: process time by what was done, shape (m,) each.
+        slopes: of the growth calibration learnt from the past, as known at each decision, shape (m,).
         facts: anything a footer should say.
     """
 
@@ -165,6 +166,7 @@ class RiskStudy:
     unsolved: int
     exposures: dict[str, Float[ndarray, " m"]]
     seconds: dict[str, Float[ndarray, " m"]]
+    slopes: Float[ndarray, " m"]
     facts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -187,6 +189,7 @@ class RiskStudy:
             "windows": [_window_told(window) for window in self.windows],
             "seconds": {name: {"median": middle, "highest": highest} for name, (middle, highest) in self.costs.items()},
             "styles": {"decisions": [str(day) for day in self.decisions], "exposures": {name: values.tolist() for name, values in self.exposures.items()}},
+            "slopes": self.slopes.tolist(),
             "facts": self.facts,
         }
 
