@@ -245,7 +245,7 @@ class _Recorder:
         self.styles.append(styles @ active)
         self.rows.append({
             "position": rows,
-            "realised": returns @ weights.T,
+            "realised": np.column_stack((returns @ weights[:-1].T, self.panel.benchmark_returns[rows])),
             "forecast": np.broadcast_to(np.sqrt(variances / annual), (len(rows), len(weights))),
             "captured": _captured(targets, self.panel.benchmark[rows - 1], returns),
             **{name: np.full(len(rows), value / annual) for name, value in zip(GROWTH, said, strict=True)},

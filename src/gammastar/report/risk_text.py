@@ -44,7 +44,7 @@ def risk_summary(study: RiskStudy) -> str:
         "",
         "Excess growth of the targets over the benchmark's, bp a year; ratio: realised over forecast, with its standard error",
         *_aligned(growth_table(study)),
-        f"  calibrated: log tau moved towards its mean with the slope 0.8; online: with a slope learnt from the past alone, {study.slopes[-1]:.2f} at the last decision.",
+        f"  calibrated: log tau moved towards its mean, slope 0.8; online: with a slope learnt from the past, {study.slopes[-1]:.2f} at the last decision.",
         "",
         "Process time, seconds",
         *_aligned(cost_table(study)),
