@@ -59,7 +59,9 @@ def test_the_band_of_a_mean_is_that_of_one_for_one_and_narrower_for_many() -> No
     pair = told.realised[:, :1], told.forecast[:, :1]
     assert measured_mean_bias(*pair, np.random.default_rng(4)) == measured_bias(pair[0][:, 0], pair[1][:, 0], np.random.default_rng(4))
     rng = np.random.default_rng(7)
-    many = measured_mean_bias(rng.standard_normal((500, 40)), np.ones((500, 40)), rng)
+    many = measured_mean_bias(rng.standard_normal((500, 40)) * np.linspace(0.2, 1.8, 40), np.ones((500, 40)), rng)
+    assert many.bootstrap_low < many.value < many.bootstrap_high
+    assert many.value == pytest.approx(1.0, abs=0.02)
     assert many.bootstrap_high - many.bootstrap_low < 0.3 * (many.high - many.low)
 
 
@@ -107,7 +109,8 @@ def test_the_slope_is_found_and_noise_in_forecasts_lowers_it() -> None:
     truth = np.exp(rng.normal(-3.0, 0.5, 4000))
     forecast = truth * np.exp(rng.normal(0.0, 0.5, 4000))
     sessions = rng.standard_normal((21, 4000)) * np.sqrt(truth / 252.0)
-    realised = realised_relative_variances(np.expm1(sessions), np.zeros(21), annual=252.0)
+    index = rng.normal(0.0, 0.01, 21)
+    realised = realised_relative_variances(np.expm1(sessions + index[:, None]), np.expm1(index), annual=252.0)
     assert realised.mean() == pytest.approx(truth.mean(), rel=0.02)
     assert spread_slope(realised, forecast) == pytest.approx(0.5, abs=0.03)
     assert spread_slope(realised, truth) == pytest.approx(1.0, abs=0.03)
