@@ -33,7 +33,7 @@ def study() -> RiskStudy:
     realised = rng.normal(0.0, 0.001, forecast.shape)
     realised[:, 0] *= 1.5
     forecast[:300, 5] = 0.0
-    expected = {"raw": np.full(len(days), 4e-5), "calibrated": np.full(len(days), 3e-5), "online": np.full(len(days), 3.5e-5)}
+    expected = {"raw": np.full(len(days), 4e-5), "calibrated": np.full(len(days), 3e-5), "learnt": np.full(len(days), 3.5e-5)}
     told = Forecasts(days, groups, realised, forecast, rng.normal(3e-5, 1e-4, len(days)), expected)
     decisions = days[::21]
     exposures = {"size": np.zeros(len(decisions)), "volatility": rng.normal(0.1, 0.02, len(decisions))}
@@ -51,7 +51,7 @@ def test_the_text_tells_every_window_and_its_figures(study: RiskStudy) -> None:
     assert "risk was forecast too low" in text
     for window in study.windows:
         assert f"{1e4 * window.growth['raw'].realised:.1f}" in text
-        assert f"{window.growth['online'].ratio:.2f} \u00b1 {window.growth['online'].error:.2f}" in text
+        assert f"{window.growth['learnt'].ratio:.2f} \u00b1 {window.growth['learnt'].error:.2f}" in text
     assert "0.250" in text
     assert max(len(line) for line in text.splitlines()) < 140
 
@@ -99,8 +99,8 @@ def test_short_and_poor_studies_give_a_whole_page(study: RiskStudy) -> None:
 
 def test_the_csv_reads_back_to_the_same_bits(study: RiskStudy) -> None:
     head, *rows = forecasts_csv(study).splitlines()
-    assert head == "date,active_return,forecast,captured,expected_raw,expected_calibrated,expected_online"
+    assert head == "date,active_return,forecast,captured,expected_raw,expected_calibrated,expected_learnt"
     table = np.array([[float(cell) for cell in row.split(",")[1:]] for row in rows])
     assert np.array_equal(table[:, 0], study.forecasts.realised[:, 0])
-    assert np.array_equal(table[:, 5], study.forecasts.expected["online"])
+    assert np.array_equal(table[:, 5], study.forecasts.expected["learnt"])
     assert [row.split(",")[0] for row in rows] == [str(day) for day in study.forecasts.sessions]

@@ -99,7 +99,7 @@ def test_arrays_that_do_not_fit_are_refused(wrong: str) -> None:
         parts["realised"] = told.realised[:-1]
     else:
         parts["captured"] = told.captured[:-1]
-    with pytest.raises(ValueError, match="one row a session|one value a session"):
+    with pytest.raises(ValueError, match=r"one row a session|one value a session"):
         Forecasts(told.sessions, told.groups, expected=told.expected, **parts)
 
 
@@ -121,5 +121,5 @@ def test_the_slope_is_found_and_noise_in_forecasts_lowers_it() -> None:
     assert learnt.after(np.zeros(3), np.ones(3)) == learnt
     assert GrowthSlope(weight=1e-9).after(1.0 / truth, truth).slope == 0.0
     for bad in ((realised[:1], forecast[:1]), (realised[:3], np.ones(3)), (realised[:3], forecast[:2])):
-        with pytest.raises(ValueError, match="two names|alike"):
+        with pytest.raises(ValueError, match=r"two names|alike"):
             spread_slope(*bad)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from gammastar.risk.evaluate import Span
 
 GROUPS: Final = ("optimised", "random", "sector", "style", "benchmark")
-GROWTH: Final = ("raw", "calibrated", "online")
+GROWTH: Final = ("raw", "calibrated", "learnt")
 """Forecasts of excess growth: as the risk model has it, with the fixed slope of `calibrated_captured_volatility`, and with a slope learnt from the past alone."""
 RANDOM: Final = 40
 RANDOM_LIMIT: Final = 0.005

@@ -27,7 +27,7 @@ _COLOURS: Final = {
     "style": PALETTE.allocation,
     "benchmark": PALETTE.fourth,
 }
-_GROWTH_COLOURS: Final = {"raw": PALETTE.forecast, "calibrated": PALETTE.fifth, "online": PALETTE.fourth}
+_GROWTH_COLOURS: Final = {"raw": PALETTE.forecast, "calibrated": PALETTE.fifth, "learnt": PALETTE.fourth}
 _STYLE_COLOURS: Final = (PALETTE.portfolio, PALETTE.allocation, PALETTE.captured_volatility, PALETTE.fourth, PALETTE.cost)
 _BAND: Final = "rgba(138, 143, 152, 0.20)"
 

@@ -7,7 +7,6 @@ __all__ = ["forecasts_csv", "risk_page"]
 import html
 from typing import TYPE_CHECKING, Final
 
-from gammastar.report.figure_style import signed
 from gammastar.report.risk_figures import (
     figure_bias,
     figure_each,
@@ -16,7 +15,7 @@ from gammastar.report.risk_figures import (
     figure_growth_sums,
     figure_styles,
 )
-from gammastar.report.risk_text import bias_table, cost_table, growth_table, opening, qlike_table, verdict
+from gammastar.report.risk_text import bias_table, cost_table, growth_table, number, opening, qlike_table, verdict
 from gammastar.report.shell import figure_block, headline_block, page, section
 from gammastar.report.words import Headline
 
@@ -33,7 +32,7 @@ _CONVENTIONS: Final = (
     "holds active weights in proportion to benchmark weight times exposure; the benchmark's forecast is that of its whole volatility. "
     "Shaded bands hold 95% of the bias statistics of right forecasts where returns are independent and normal (chi-square, exact); whiskers hold 95% of the "
     "statistic over resampled blocks of 21 sessions or 3 months. Calibrated growth forecasts move each log tau towards its mean over the members, with the slope "
-    "0.8, or with one learnt at each decision from the periods before it (online); risk forecasts are not touched by that."
+    "0.8, or with one learnt at each decision from the periods before it (learnt); risk forecasts are not touched by that."
 )
 
 
@@ -64,10 +63,10 @@ def _headlines(study: RiskStudy) -> Iterator[Headline]:
     if drawn is not None:
         yield Headline("random", "Bias of random portfolios", f"{drawn.daily.value:.2f}", f"mean of {len(drawn.labels)}, by session")
     for name, ratio in window.growth.items():
-        reading = f"realised {signed(ratio.ratio, 2, plus=False)} \u00b1 {ratio.error:.2f} times that"
-        yield Headline(name, f"Excess growth, {name}", f"{signed(1e4 * ratio.forecast, 0, plus=False)} bp", reading)
+        reading = f"realised {number(ratio.ratio, 2)} \u00b1 {ratio.error:.2f} times that"
+        yield Headline(name, f"Excess growth, {name}", f"{number(1e4 * ratio.forecast, 0)} bp", reading)
     for ratio in list(window.growth.values())[:1]:
-        yield Headline("realised", "Excess growth, realised", f"{signed(1e4 * ratio.realised, 0, plus=False)} bp", "over the benchmark's, a year")
+        yield Headline("realised", "Excess growth, realised", f"{number(1e4 * ratio.realised, 0)} bp", "over the benchmark's, a year")
     middle, highest = study.costs["estimate"]
     yield Headline("seconds", "One estimate of risk", f"{middle:.3f} s", f"process time, median; highest {highest:.3f} s")
 

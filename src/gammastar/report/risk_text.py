@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["GROUP_WORDS", "GROWTH_WORDS", "Table", "bias_table", "cost_table", "growth_table", "opening", "qlike_table", "risk_summary", "verdict"]
+__all__ = ["GROUP_WORDS", "GROWTH_WORDS", "Table", "bias_table", "cost_table", "growth_table", "number", "opening", "qlike_table", "risk_summary", "verdict"]
 
 from textwrap import fill
 from typing import TYPE_CHECKING, Final
-
-from gammastar.report.figure_style import signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,8 +15,14 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 110
 GROUP_WORDS: Final = {"optimised": "Optimised", "random": "Random active", "sector": "Sectors", "style": "Styles", "benchmark": "Benchmark"}
-GROWTH_WORDS: Final = {"raw": "Raw forecast", "calibrated": "Calibrated, slope 0.8", "online": "Calibrated, slope learnt"}
+GROWTH_WORDS: Final = {"raw": "Raw forecast", "calibrated": "Calibrated, slope 0.8", "learnt": "Calibrated, slope learnt"}
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+
+
+def number(value: float, decimals: int) -> str:
+    """Return the number with a proper minus sign, and none where it rounds to zero."""
+    text = f"{value:.{decimals}f}"
+    return text.replace("-", "\u2212") if float(text) else text.lstrip("-")
 
 
 def risk_summary(study: RiskStudy) -> str:
@@ -44,7 +48,7 @@ def risk_summary(study: RiskStudy) -> str:
         "",
         "Excess growth of the targets over the benchmark's, bp a year; ratio: realised over forecast, with its standard error",
         *_aligned(growth_table(study)),
-        f"  calibrated: log tau moved towards its mean, slope 0.8; online: with a slope learnt from the past, {study.slopes[-1]:.2f} at the last decision.",
+        f"  calibrated: log tau moved towards its mean, slope 0.8; learnt: with a slope learnt from the past, {study.slopes[-1]:.2f} at the last decision.",
         "",
         "Process time, seconds",
         *_aligned(cost_table(study)),
@@ -105,10 +109,10 @@ def growth_table(study: RiskStudy) -> Table:
     rows = []
     for window in study.windows:
         realised = next((ratio.realised for ratio in window.growth.values()), None)
-        row = [window.span.name, "-" if realised is None else signed(1e4 * realised, 1, plus=False)]
+        row = [window.span.name, "-" if realised is None else number(1e4 * realised, 1)]
         for name in names:
             found = window.growth.get(name)
-            row += ["-", "-"] if found is None else [signed(1e4 * found.forecast, 1, plus=False), f"{signed(found.ratio, 2, plus=False)} \u00b1 {found.error:.2f}"]
+            row += ["-", "-"] if found is None else [number(1e4 * found.forecast, 1), f"{number(found.ratio, 2)} \u00b1 {found.error:.2f}"]
         rows.append(tuple(row))
     return tuple(head), rows
 
@@ -155,10 +159,10 @@ def _others_words(window: WindowScore) -> str:
 
 def _growth_words(window: WindowScore) -> str:
     told = [
-        f"{signed(ratio.ratio, 2, plus=False)} times the {name} forecast ({signed(1e4 * ratio.forecast, 0, plus=False)} bp)" for name, ratio in window.growth.items()
+        f"{number(ratio.ratio, 2)} times the {name} forecast ({number(1e4 * ratio.forecast, 0)} bp)" for name, ratio in window.growth.items()
     ]
     realised = next((ratio.realised for ratio in window.growth.values()), None)
-    return "" if realised is None else f"Realised excess growth over the benchmark's was {signed(1e4 * realised, 0, plus=False)} bp a year: {_listed(told)}."
+    return "" if realised is None else f"Realised excess growth over the benchmark's was {number(1e4 * realised, 0)} bp a year: {_listed(told)}."
 
 
 def _listed(told: Sequence[str]) -> str:
