@@ -67,8 +67,6 @@ def _headlines(study: RiskStudy) -> Iterator[Headline]:
         yield Headline(name, f"Excess growth, {name}", f"{number(1e4 * ratio.forecast, 0)} bp", reading)
     for ratio in list(window.growth.values())[:1]:
         yield Headline("realised", "Excess growth, realised", f"{number(1e4 * ratio.realised, 0)} bp", "over the benchmark's, a year")
-    middle, highest = study.costs["estimate"]
-    yield Headline("seconds", "One estimate of risk", f"{middle:.3f} s", f"process time, median; highest {highest:.3f} s")
 
 
 def _figures(study: RiskStudy) -> str:
