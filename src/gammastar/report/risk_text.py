@@ -153,7 +153,7 @@ def _others_words(window: WindowScore) -> str:
     if group is None or own is None:
         return ""
     inside = sum(group.daily.low <= value <= group.daily.high for value in group.each_daily)
-    more = "; what the optimiser adds to that is the error it seeks" if own.daily.value > group.daily.value else ""
+    more = "; the difference is error of the model that the choice of the targets sought out" if own.daily.bootstrap_low > group.daily.value else ""
     return f"Of {len(group.labels)} random active portfolios it was {group.daily.value:.2f} on average, and {inside} of them were inside the chi-square band{more}."
 
 
