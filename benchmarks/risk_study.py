@@ -3,6 +3,8 @@
 The enhanced-index mandates of examples/mandates are re-optimised at each month's last close, with each risk model. The targets' active weights
 are held to the next month's end, and active returns of the sessions between are set against the forecast made before. Beside them stand random active portfolios.
 
+The walk and the scores are those of `gammastar risk evaluate`; here models stand side by side.
+
     python benchmarks/risk_study.py [--models hybrid statistical] [--mandates classic neutral] [--evidence] [--json]
 
 Without ``--evidence`` nothing after 2016 is looked at: 2008 to 2016 is what models are selected on, 2017 to 2019 is looked at once for an idea.
@@ -19,32 +21,21 @@ import argparse
 import json
 import sys
 import tempfile
-import time
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gammastar.core.excess_growth import (
-    calibrated_captured_volatility,
-    captured_volatility,
-    expected_captured_volatility,
-)
+from gammastar.backtest.forecasting import Walk, walk_forecasts
 from gammastar.mandate import Mandate
-from gammastar.market.calendar import Clock
-from gammastar.optimise import propose
-from gammastar.risk.evaluate import Span, evaluate, growth_ratio, mean_bias
+from gammastar.risk.evaluate import Span
 from gammastar.risk.hybrid import HybridFactors
 from gammastar.risk.statistical import RiskModel, StatisticalFactors
+from gammastar.risk.study import score
 from gammastar.store import ingest, open_store
 
 if TYPE_CHECKING:
-    from numpy import ndarray
-
-    from gammastar.core.covariance import FactoredCovariance
-    from gammastar.market.moment import Moment
     from gammastar.market.panel import Panel
 
 HERE = Path(__file__).resolve().parents[1]
@@ -53,94 +44,27 @@ SPANS = (Span("2008-12", "2008-01-01", "2012-12-31"), Span("2013-16", "2013-01-0
 EVIDENCE = Span("2017-19", "2017-01-01", "2019-12-31")
 MANDATES = {"classic": "us-enhanced-index-classic.toml", "neutral": "us-enhanced-index.toml"}
 MODELS: dict[str, RiskModel] = {"hybrid": HybridFactors(), "statistical": StatisticalFactors()}
-RANDOM = 40
-ANNUAL = 252.0
 
 
-@dataclass
-class Record:
-    """What was forecast for each session, and what came."""
-
-    position: list[int] = field(default_factory=list)
-    active: list[float] = field(default_factory=list)
-    deviation: list[float] = field(default_factory=list)
-    captured: list[float] = field(default_factory=list)
-    expected: list[float] = field(default_factory=list)
-    calibrated: list[float] = field(default_factory=list)
-    drawn: list[ndarray] = field(default_factory=list)
-    drawn_deviation: list[ndarray] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    unsolved: int = 0
-
-
-def random_active(moment: Moment, draws: ndarray) -> ndarray:
-    """Return active weights, shape (RANDOM, n): independent, within the member's weight and 0.5%, summing to zero; none where the history is short."""
-    use = moment.members & ~moment.short_history(minimum=126, window=252)
-    size = np.where(use, np.minimum(moment.benchmark, 0.005), 0.0)
-    weights = draws * size
-    return weights - size * (weights.sum(axis=1, keepdims=True) / size.sum())
-
-
-def run(panel: Panel, mandate: Mandate, model: RiskModel, span: tuple[str, str]) -> Record:
-    """Return the record of one mandate with one model."""
-    record, targets = Record(), None
-    draws = np.random.default_rng(20080101).standard_normal((RANDOM, len(panel.assets)))
-    ends = np.flatnonzero(panel.calendar.ticks(Clock.MONTHLY))
-    ends = ends[(panel.sessions[ends] >= np.datetime64(span[0]) - 31) & (panel.sessions[ends] <= np.datetime64(span[1]))]
-    for at, until in pairwise(ends):
-        moment = panel.moment(int(at))
-        if targets is not None:
-            moment = moment.with_holdings(targets)
-        began = time.process_time()
-        sigma = model.estimate(moment)
-        record.seconds.append(time.process_time() - began)
-        proposal = propose(mandate, moment.with_risk(sigma))
-        if proposal.solved:
-            targets = proposal.targets
-        else:
-            record.unsolved += 1
-            targets = moment.benchmark if targets is None else targets
-        add(record, panel, moment, (targets, sigma, random_active(moment, draws)), range(int(at) + 1, int(until) + 1))
-    return record
-
-
-def add(record: Record, panel: Panel, moment: Moment, held: tuple[ndarray, FactoredCovariance, ndarray], sessions: range) -> None:
-    """Write down the sessions of one month."""
-    targets, sigma, drawn = held
-    active, rows = targets - moment.benchmark, list(sessions)
-    returns = panel.returns[rows]
-    record.position += rows
-    record.active += list(returns @ active)
-    record.deviation += [np.sqrt(sigma.quadratic(active) / ANNUAL)] * len(rows)
-    record.captured += list(captured_volatility(np.broadcast_to(targets, returns.shape), panel.benchmark[sessions.start - 1 : sessions.stop - 1], 1.0 + returns))
-    record.expected += [expected_captured_volatility(targets, moment.benchmark, sigma) / ANNUAL] * len(rows)
-    record.calibrated += [calibrated_captured_volatility(targets, moment.benchmark, sigma) / ANNUAL] * len(rows)
-    record.drawn += list(returns @ drawn.T)
-    record.drawn_deviation += [np.sqrt(np.array([sigma.quadratic(row) for row in drawn]) / ANNUAL)] * len(rows)
-
-
-def line(panel: Panel, record: Record, span: Span) -> dict[str, float]:
+def line(walk: Walk, span: Span) -> dict[str, float | None]:
     """Return the figures of one window."""
-    position = np.array(record.position)
-    inside = span.holds(panel.sessions[position])
-    months = panel.sessions[position[inside]].astype("datetime64[M]").astype(np.int64)
-    active, deviation = np.array(record.active)[inside], np.array(record.deviation)[inside]
-    found = evaluate(active, deviation, months, np.random.default_rng(1))
-    growth = growth_ratio(np.array(record.captured)[inside], np.array(record.expected)[inside], months, annual=ANNUAL)
-    calibrated = growth_ratio(np.array(record.captured)[inside], np.array(record.calibrated)[inside], months, annual=ANNUAL)
+    window = score(walk.forecasts, span)
+    groups = {group.name: group for group in window.groups}
+    own, drawn = groups["optimised"], groups["random"]
+    raw, calibrated = window.growth["raw"], window.growth["calibrated"]
     return {
-        "daily": found.sessions.value,
-        "daily_low": found.sessions.bootstrap_low,
-        "daily_high": found.sessions.bootstrap_high,
-        "monthly": found.periods.value,
-        "monthly_low": found.periods.low,
-        "monthly_high": found.periods.high,
-        "qlike": found.qlike,
-        "random": mean_bias(np.array(record.drawn)[inside], np.array(record.drawn_deviation)[inside]),
-        "growth_forecast_bp": growth.forecast * 1e4,
-        "growth_realised_bp": growth.realised * 1e4,
-        "growth_ratio": growth.ratio,
-        "growth_ratio_error": growth.error,
+        "daily": own.daily.value,
+        "daily_low": own.daily.bootstrap_low,
+        "daily_high": own.daily.bootstrap_high,
+        "monthly": own.monthly.value,
+        "monthly_low": own.monthly.low,
+        "monthly_high": own.monthly.high,
+        "qlike": own.qlike,
+        "random": drawn.daily.value,
+        "growth_forecast_bp": raw.forecast * 1e4,
+        "growth_realised_bp": raw.realised * 1e4,
+        "growth_ratio": raw.ratio,
+        "growth_ratio_error": raw.error,
         "growth_calibrated_bp": calibrated.forecast * 1e4,
         "growth_calibrated_ratio": calibrated.ratio,
     }
@@ -151,9 +75,9 @@ def study(panel: Panel, models: dict[str, RiskModel], mandates: dict[str, Mandat
     lines: list[dict[str, object]] = []
     for title, model in models.items():
         for name, mandate in mandates.items():
-            record = run(panel, replace(mandate, risk=model), model, (spans[0].first, spans[-1].last))
-            told = {"seconds": float(np.median(record.seconds)), "unsolved": record.unsolved}
-            lines += [{"model": title, "mandate": name, "window": span.name, **line(panel, record, span), **told} for span in spans]
+            walk = walk_forecasts(replace(mandate, risk=model), panel, (np.datetime64(spans[0].first) - 1, np.datetime64(spans[-1].last)))
+            told = {"seconds": float(np.median(walk.seconds["estimate"])), "unsolved": walk.unsolved}
+            lines += [{"model": title, "mandate": name, "window": span.name, **line(walk, span), **told} for span in spans]
     return lines
 
 

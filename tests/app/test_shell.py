@@ -37,6 +37,7 @@ def test_verbs_are_all_there():
     assert {" ".join(words) for words in commands()} == {
         "ingest", "data status", "simulate large-cap", "simulate atlas", "simulate first-order", "simulate hybrid-atlas", "simulate geometric-brownian",
         "simulate volatility-stabilised", "simulate rank-jacobi", "mandate validate", "propose", "check", "frontier", "why", "replay", "backtest", "report", "compare", "verify", "init", "sweep",
+        "risk evaluate",
         "theory decompose", "theory rebalancing", "theory capital-curve",
     }  # fmt: skip
 

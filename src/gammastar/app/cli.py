@@ -8,18 +8,18 @@ import json
 import os
 import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gammastar import workspace
-from gammastar.app import decide, simulate, sweep, theory, words
+from gammastar.app import decide, risk, simulate, sweep, theory, words
+from gammastar.app.progress import progress_bar
 from gammastar.errors import GammastarError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
 app = typer.Typer(
     name="gammastar",
@@ -32,6 +32,7 @@ data_app = typer.Typer(help="Look at stored data.", no_args_is_help=True)
 mandate_app = typer.Typer(help="Look at mandates.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(mandate_app, name="mandate")
+app.add_typer(risk.app, name="risk")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(theory.app, name="theory")
 
@@ -110,7 +111,7 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Run a mandate through history, one session after another."""
-    with _progress("backtest") as tick:
+    with progress_bar("backtest") as tick:
         result = workspace.run_mandate(mandate, data, start=start, end=end, out=out, frequency=frequency, progress=tick)
     words.say(result.to_dict() if as_json else result.summary())
     if out is not None:
@@ -167,20 +168,6 @@ def init(folder: Annotated[Path, typer.Argument(metavar="FOLDER")] = Path()) -> 
     """Write a commented mandate and a workspace template."""
     written = workspace.init_workspace(folder)
     words.say(words.started(folder, written))
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Show a bar on stderr, only where stderr is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -324,14 +324,14 @@ def bias_band(sessions: int, *, level: float = 0.95) -> tuple[float, float]:
 
 
 def bias_bootstrap_band(
-    scaled: Float[ndarray, " t"], *, block: int, draws: int, rng: np.random.Generator, level: float = 0.95
+    scaled: Float[ndarray, "t *p"], *, block: int, draws: int, rng: np.random.Generator, level: float = 0.95
 ) -> tuple[float, float]:
     """Return the band of the bias statistic that allows for fat tails and clusters: quantiles over circular block resamples.
 
     Each draw joins whole blocks of sessions, wrapped round the end, and cuts to t sessions (Politis and Romano 1992).
 
     Args:
-        scaled: realised over forecast, shape (t,).
+        scaled: realised over forecast, shape (t,); or of p portfolios, shape (t, p): the band is then that of their mean statistic.
         block: sessions in a block, from 1 to t.
         draws: number of resamples.
         rng: source of randomness.
@@ -349,7 +349,7 @@ def bias_bootstrap_band(
     for draw in range(draws):  # one resample at a time: all of them at once would hold draws x t numbers
         starts = rng.integers(sessions, size=blocks)
         chosen = ((starts[:, None] + offsets) % sessions).ravel()[:sessions]
-        statistics[draw] = np.std(scaled[chosen], ddof=1)
+        statistics[draw] = np.mean(np.std(scaled[chosen], axis=0, ddof=1))
     tail = 0.5 * (1.0 - level)
     low, high = np.quantile(statistics, (tail, 1.0 - tail))
     return float(low), float(high)

@@ -1,13 +1,16 @@
-"""Words, tables and pictures of a `market.Track`. Nothing is loaded until it is asked for: figures need Plotly, tables pandas."""
+"""Words, tables and pictures of a `market.Track` and of a study of risk forecasts. Nothing is loaded until it is asked for: figures need Plotly, tables pandas."""
 
 from __future__ import annotations
 
 __all__ = [
     "Statistics",
+    "forecasts_csv",
     "pictures",
     "read_returns",
     "returns_csv",
     "returns_frame",
+    "risk_page",
+    "risk_summary",
     "summarise",
     "summary",
     "tear_sheet",
@@ -18,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gammastar.report.figures import pictures
+    from gammastar.report.risk_sheet import forecasts_csv, risk_page
+    from gammastar.report.risk_text import risk_summary
     from gammastar.report.sheet import tear_sheet
     from gammastar.report.statistics import Statistics, summarise
     from gammastar.report.tables import read_returns, returns_csv, returns_frame
@@ -25,10 +30,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Statistics": "statistics",
+    "forecasts_csv": "risk_sheet",
     "pictures": "figures",
     "read_returns": "tables",
     "returns_csv": "tables",
     "returns_frame": "tables",
+    "risk_page": "risk_sheet",
+    "risk_summary": "risk_text",
     "summarise": "statistics",
     "summary": "text",
     "tear_sheet": "sheet",

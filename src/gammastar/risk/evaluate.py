@@ -5,7 +5,7 @@ Forecasts are standard deviations of the session they stand beside, made before 
 
 from __future__ import annotations
 
-__all__ = ["Bias", "Evaluation", "GrowthRatio", "Span", "evaluate", "growth_ratio", "mean_bias", "measured_bias", "period_outcomes", "qlike"]
+__all__ = ["Bias", "Evaluation", "GrowthRatio", "Span", "evaluate", "growth_ratio", "mean_bias", "measured_bias", "measured_mean_bias", "period_outcomes", "qlike"]
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -138,6 +138,27 @@ def mean_bias(realised: Float[ndarray, "t p"], forecast: Float[ndarray, "t p"]) 
     if realised.shape != forecast.shape or realised.ndim != 2:
         raise ValueError(f"need two arrays of one shape (t, p), got {realised.shape} and {forecast.shape}")
     return float(np.mean([bias_statistic(realised[:, k], forecast[:, k]) for k in range(realised.shape[1])]))
+
+
+def measured_mean_bias(realised: Float[ndarray, "t p"], forecast: Float[ndarray, "t p"], rng: np.random.Generator, *, block: int = BLOCK) -> Bias:
+    """Return `mean_bias` with the nominal band of one portfolio and the block-bootstrap band of the mean (all portfolios resampled together).
+
+    The nominal band is exact for a single portfolio with independent normal returns. Of the mean of p portfolios it is too wide, by how much depends on
+    how they move together; the resamples know that.
+
+    Args:
+        realised: returns, shape (t, p).
+        forecast: their forecast standard deviations, shape (t, p), positive.
+        rng: source of the resamples.
+        block: sessions in a block; shortened to the series where that is shorter.
+
+    Raises:
+        ValueError: what `mean_bias` refuses.
+    """
+    value = mean_bias(realised, forecast)
+    low, high = bias_band(len(realised))
+    lower, upper = bias_bootstrap_band(realised / forecast, block=min(block, len(realised)), draws=DRAWS, rng=rng)
+    return Bias(value, low, high, lower, upper, len(realised))
 
 
 def period_outcomes(

@@ -10,6 +10,7 @@ __all__ = [
     "decompose_market",
     "describe_capital",
     "draw_frontier",
+    "evaluate_risk",
     "explain_target",
     "ingest",
     "init_workspace",
@@ -44,6 +45,7 @@ from gammastar.workspace.decide import (
     write_targets,
 )
 from gammastar.workspace.desk import init_workspace
+from gammastar.workspace.risk import evaluate_risk
 from gammastar.workspace.runs import compare_runs, report_run, run_mandate, verify_run
 from gammastar.workspace.simulate import simulate_market, simulate_model
 from gammastar.workspace.sweep import sweep_mandate
