@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests read the real history, or would have."""
     stats = terminalreporter.stats
-    counts = {kind: sum("sp500" in report.keywords for report in stats.get(kind, ())) for kind in ("passed", "failed", "error", "skipped")}
+    counts = {kind: sum("sp500" in getattr(report, "keywords", ()) for report in stats.get(kind, ())) for kind in ("passed", "failed", "error", "skipped")}
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "none selected"
     terminalreporter.write_line(f"shared data: {'present' if _sp500_present() else 'absent'} at {sp500_place()}; tests that use it: {told}")
 
