@@ -1,0 +1,310 @@
+"""A semismooth Newton method in the prices of the common form's few couplings: factors, rows, limited sums and risk.
+
+Given prices phi of the factor exposures, lambda of the rows, s of the limited sums and kappa of half the squared risk, the Lagrangian of the form in
+`gammastar.optimise.lane` falls apart into one function a name, whose minimum has a closed form. With ``sigma = a_s + kappa``, ``theta = a_f + kappa``
+and ``v = g - B phi - A' lambda``::
+
+    y_i = min(max(h_i + soft threshold of (v_i - sigma D_i h_i) / (sigma D_i), lower_i), upper_i)        (buy_i + up's above, sell_i + down's below)
+
+and the dual ``q(phi, lambda, s, kappa)`` is concave and once differentiable; its gradient is by what the couplings are missed, its generalised Hessian
+``E_F (sigma D_F)^-1 E_F'`` plus a diagonal, over the names F strictly between bounds and kinks. In prices divided by sigma and ``nu = 1 / sigma`` the
+couplings are linear on F, and the risk limit is a quadratic in nu that is solved exactly (as in trust regions: More and Sorensen 1983). The line search
+is on the derivative of q, which falls along every line. Sources: Qi and Sun 1993; Li, Sun and Toh 2018 (semismooth Newton on a dual).
+"""
+
+from __future__ import annotations
+
+__all__ = ["Warm", "newton"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dpotrs
+
+from gammastar.optimise.interior import Multipliers, _start_kappa
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+    from numpy import ndarray
+
+    from gammastar.optimise.lane import Lane
+
+STEPS = 40
+"""Newton steps after which the interior point is the better way."""
+MISSED, RISK = 1e-12, 1e-12
+"""Good enough: by which couplings are missed, in weight; the squared risk, relative to its limit."""
+SEARCH = 6
+"""Points tried on one line."""
+REGULAR = 1e-11
+"""Of the mean diagonal, added to the Hessian."""
+LEAST_AVERSION = 1e-10
+"""Stands for no aversion to factor risk at all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Warm:
+    """Prices to start from."""
+
+    factors: Float[ndarray, " k"]
+    rows: Float[ndarray, " r"]
+    sums: Float[ndarray, " q"]
+    kappa: float
+
+
+class _Dual:
+    """The dual of a lane: the point that belongs to prices, and what its couplings miss."""
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.k, self.r, self.q = len(lane.exposure), len(lane.low), len(lane.up)
+        self.matrix = np.concatenate((lane.loadings, lane.rows))
+        self.kinked = len(lane.held) > 0
+        self.squared = np.inf if lane.limit is None else lane.limit**2
+        self.inequality = np.ones(self.r + self.q, dtype=bool)
+        self.inequality[: lane.equalities] = False
+
+
+@dataclass(eq=False)
+class _At:
+    """Prices with the weights that belong to them."""
+
+    price: Float[ndarray, " p"]
+    kappa: float
+    pull: Float[ndarray, " m"]
+    y: Float[ndarray, " m"]
+    free: Bool[ndarray, " m"]
+    above: Bool[ndarray, " m"]
+    f: Float[ndarray, " k"]
+    missed: Float[ndarray, " p"]
+    risk: float
+    working: Bool[ndarray, " rq"]
+
+    @property
+    def over(self) -> float:
+        return self.risk
+
+
+def _at(dual: _Dual, price: ndarray, kappa: float, pull: ndarray) -> _At:
+    """Return the weights at given prices, which names are free and what the couplings miss."""
+    lane, k, r = dual.lane, dual.k, dual.r
+    sharp, theta = (lane.aversion[1] + kappa) * lane.specific, max(lane.aversion[0] + kappa, LEAST_AVERSION)
+    if dual.kinked:
+        up, down = lane.buy, lane.sell
+        if dual.q:
+            sums = price[k + r :]
+            up, down = up + sums @ lane.up, down + sums @ lane.down
+        bought, sold = (pull - up) / sharp, (pull + down) / sharp
+        raw = np.minimum(np.maximum(lane.held, bought), sold)
+        y = np.minimum(np.maximum(raw, lane.lower), lane.upper)
+        free = (y == raw) & (raw != lane.held)
+        above = raw > lane.held
+    else:
+        raw = pull / sharp
+        y = np.minimum(np.maximum(raw, lane.lower), lane.upper)
+        free = y == raw
+        above = free
+    f = price[:k] / theta
+    missed = np.empty(len(price))
+    act = dual.matrix @ y
+    missed[:k] = act[:k] + lane.exposure - f
+    rows, act = price[k : k + r], act[k:]
+    over, under = act - lane.high, act - lane.low
+    missed[k : k + r] = np.where(rows > 0.0, over, np.where(rows < 0.0, under, np.where(over > 0.0, over, np.where(under < 0.0, under, 0.0))))
+    if dual.q:
+        traded = y - lane.held
+        rise, fall = float(np.maximum(traded, 0.0).sum()), float(np.maximum(-traded, 0.0).sum())
+        sums = price[k + r :]
+        beyond = lane.up * rise + lane.down * fall - lane.total
+        missed[k + r :] = np.where((sums > 0.0) | (beyond > 0.0), beyond, 0.0)
+    risk = float(f @ f) + float(y @ (lane.specific * y)) + lane.rest
+    working = (price[k:] != 0.0) | (missed[k:] != 0.0)
+    working[: lane.equalities] = True
+    return _At(price, kappa, pull, y, free, above, f, missed, risk, working)
+
+
+class _Model:
+    """The couplings as linear functions of prices over sigma and of ``1 / sigma``, as long as the free names stay free."""
+
+    def __init__(self, dual: _Dual, at: _At) -> None:
+        lane, k = dual.lane, dual.k
+        self.dual, self.at = dual, at
+        self.sigma, theta = lane.aversion[1] + at.kappa, max(lane.aversion[0] + at.kappa, LEAST_AVERSION)
+        self.ratio = self.sigma / theta
+        self.tilt = self.ratio * (lane.aversion[0] - lane.aversion[1])
+        chosen = np.flatnonzero(at.free)
+        part, gain = dual.matrix[:, chosen], lane.gain[chosen]
+        if dual.kinked:
+            above = at.above[chosen]
+            gain = gain - np.where(above, lane.buy[chosen], -lane.sell[chosen])
+            if dual.q:
+                part = np.concatenate((part, np.where(above, lane.up[:, None], -lane.down[:, None])))
+        root = 1.0 / np.sqrt(lane.specific[chosen])
+        self.half, self.along, self.own = part * root, gain * root, at.y[chosen] / root
+        self.matrix = self.half @ self.half.T
+        diagonal = self.matrix.reshape(-1)[:: len(self.matrix) + 1]
+        diagonal[:k] += self.ratio
+        diagonal += REGULAR * (1.0 + float(diagonal.mean()))
+        self.lean = self.half @ self.along
+        self.lean[:k] += self.tilt * at.f
+        self.scaled = at.price / self.sigma
+
+    def solve(self, inside: Bool[ndarray, " p"], *, fixed: bool) -> tuple[ndarray, float] | None:
+        """Return the prices and kappa where the couplings `inside` hold, the other prices being zero."""
+        dual, at = self.dual, self.at
+        out = np.flatnonzero(~inside & (at.price != 0.0))
+        right = np.empty((len(at.price), 2))
+        right[:, 0], right[:, 1] = at.missed, self.lean
+        if len(out):
+            right[:, 0] += self.matrix[:, out] @ self.scaled[out]
+        moves = np.zeros((len(at.price), 2))
+        if inside.all():
+            root, failed = dpotrf(self.matrix, lower=1)
+            moves = dpotrs(root, right, lower=1)[0]
+        else:
+            chosen = np.flatnonzero(inside)
+            root, failed = dpotrf(self.matrix[np.ix_(chosen, chosen)], lower=1, overwrite_a=1)
+            moves[chosen] = dpotrs(root, right[chosen], lower=1)[0]
+            moves[out, 0] = -self.scaled[out]
+        if failed:
+            return None
+        nu = 1.0 / self.sigma
+        to = nu if fixed or dual.lane.limit is None else self._turn(moves)
+        least = dual.lane.aversion[1]
+        kappa = at.kappa if to == nu else 0.0 if to * least >= 1.0 else 1.0 / to - least
+        return (self.scaled + moves[:, 0] + (to - nu) * moves[:, 1]) * (least + kappa), kappa
+
+    def _turn(self, moves: Float[ndarray, "p 2"]) -> float:
+        """Return ``1 / sigma`` at which the risk limit is met, within reach of the present one."""
+        at, k = self.at, self.dual.k
+        ends = moves.T @ self.half
+        u, v = self.own - ends[0], self.along - ends[1]
+        lead, trail = at.f + self.ratio * moves[:k, 0], self.ratio * moves[:k, 1] - self.tilt * at.f
+        rest = at.risk - float(at.f @ at.f) - float(self.own @ self.own) - self.dual.squared
+        found = _root(float(v @ v) + float(trail @ trail), float(u @ v) + float(lead @ trail), float(u @ u) + float(lead @ lead) + rest)
+        nu = 1.0 / self.sigma
+        return min(max(nu + found, 0.2 * nu), 5.0 * nu, 1.0 / self.dual.lane.aversion[1])
+
+
+def _root(a: float, b: float, c: float) -> float:
+    """Return the larger root of ``a x^2 + 2 b x + c``, or where it is least."""
+    if a <= 0.0:
+        return 0.0
+    inner = b * b - a * c
+    if inner <= 0.0:
+        return -b / a
+    return (np.sqrt(inner) - b) / a if b <= 0.0 else -c / (np.sqrt(inner) + b)
+
+
+def _rise(dual: _Dual, at: _At, price: ndarray, kappa: float) -> float:
+    """Return the derivative of the dual at a point along a direction."""
+    return float(at.missed @ price) + (0.5 * (at.risk - dual.squared) * kappa if kappa else 0.0)
+
+
+def _ahead(dual: _Dual, at: _At, *, fixed: bool) -> tuple[ndarray, float, float] | None:
+    """Return a direction in the prices and in kappa along which the dual rises, and how far it may be followed."""
+    k, model = dual.k, _Model(dual, at)
+    side = np.where(at.price[k:] != 0.0, at.price[k:], at.missed[k:])
+    inside = np.ones(len(at.price), dtype=bool)
+    inside[k:] = at.working
+    for _ in range(4):
+        found = model.solve(inside, fixed=fixed)
+        if found is None:
+            return None
+        crossed = dual.inequality & (found[0][k:] * side < 0.0)
+        if not crossed.any():
+            break
+        inside[k:] &= ~crossed
+    way, turn = found[0] - at.price, found[1] - at.kappa
+    if not crossed.any() and _rise(dual, at, way, turn) > 0.0:
+        return way, turn, 1.0
+    inside[k:] = at.working
+    for _ in range(4):
+        found = model.solve(inside, fixed=fixed)
+        if found is None:
+            return None
+        crossed = dual.inequality & (found[0][k:] * side < 0.0)
+        stuck = crossed & (at.price[k:] == 0.0)
+        if not stuck.any():
+            break
+        inside[k:] &= ~stuck
+    else:
+        return None
+    way, turn = found[0] - at.price, found[1] - at.kappa
+    if _rise(dual, at, way, turn) <= 0.0:
+        return None
+    now = at.price[k:][crossed]
+    return way, turn, float(np.min(now / (now - found[0][k:][crossed]), initial=1.0))
+
+
+def _search(dual: _Dual, at: _At, way: ndarray, turn: float, longest: float) -> _At:
+    """Return a point along a direction, at most `longest` away, where the dual's derivative along it is small."""
+    k = dual.k
+    first = _rise(dual, at, way, turn)
+    swing = -(way[: k + dual.r] @ dual.matrix)
+    low, high, length, found = 0.0, None, longest, at
+    rise_low, rise_high = first, 0.0
+    for _ in range(SEARCH):
+        there = at.price + length * way
+        if length == longest:
+            side = at.price[k:]
+            there[k:][dual.inequality & (np.abs(there[k:]) <= 1e-13 * np.abs(side))] = 0.0
+        found = _at(dual, there, at.kappa + length * turn, at.pull + length * swing)
+        rise = _rise(dual, found, way, turn)
+        if rise >= -0.5 * first and (rise <= 0.7 * first or length == longest):
+            break
+        if rise > 0.0:
+            low, rise_low = length, rise
+        else:
+            high, rise_high = length, rise
+        if high is None:
+            break
+        length = low + (high - low) * min(max(rise_low / (rise_low - rise_high), 0.1), 0.9)
+    return found
+
+
+def newton(lane: Lane, warm: Warm | None = None) -> Multipliers | None:
+    """Return the optimum of `lane` with its multipliers, or None where the prices do not settle."""
+    dual = _Dual(lane)
+    k, r = dual.k, dual.r
+    price = np.zeros(k + r + dual.q)
+    if warm is None:
+        kappa = _start_kappa(lane)
+        price[k : k + lane.equalities] = np.where((lane.rows[: lane.equalities] == 1.0).all(axis=1), np.median(lane.gain), 0.0)
+    else:
+        price[:k], price[k : k + r], price[k + r :], kappa = warm.factors, warm.rows, warm.sums, warm.kappa
+    at = _at(dual, price, kappa, lane.gain - price[: k + r] @ dual.matrix)
+    for step in range(STEPS):
+        if _settled(dual, at):
+            return _told(dual, at, step)
+        ahead = _ahead(dual, at, fixed=False)
+        if ahead is None and lane.limit is not None:
+            ahead = _ahead(dual, at, fixed=True)
+        if ahead is None:
+            return None
+        at = _search(dual, at, *ahead)
+    return _told(dual, at, STEPS) if _settled(dual, at) else None
+
+
+def _settled(dual: _Dual, at: _At) -> bool:
+    """Return whether the couplings hold."""
+    if float(np.abs(at.missed).max(initial=0.0)) > MISSED:
+        return False
+    if dual.lane.limit is None:
+        return True
+    over = (at.risk - dual.squared) / dual.squared
+    return over <= RISK and (at.kappa == 0.0 or over >= -RISK)
+
+
+def _told(dual: _Dual, at: _At, steps: int) -> Multipliers:
+    lane, k, r = dual.lane, dual.k, dual.r
+    slope = at.pull - (lane.aversion[1] + at.kappa) * lane.specific * at.y
+    up, down = np.zeros(len(at.y)), np.zeros(len(at.y))
+    if dual.kinked:
+        sums = at.price[k + r :]
+        buy, sell = lane.buy + sums @ lane.up, lane.sell + sums @ lane.down
+        traded = at.y - lane.held
+        slope = np.where(traded > 0.0, slope - buy, np.where(traded < 0.0, slope + sell, np.where(slope > buy, slope - buy, np.where(slope < -sell, slope + sell, 0.0))))
+    up = np.where(at.y >= lane.upper, np.maximum(slope, 0.0), 0.0)
+    down = np.where(at.y <= lane.lower, np.maximum(-slope, 0.0), 0.0)
+    return Multipliers(at.y, at.price[k : k + r], at.kappa, at.price[:k], at.price[k + r :], up, down, steps)
