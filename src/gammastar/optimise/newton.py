@@ -34,7 +34,7 @@ STEPS = 40
 """Newton steps after which the interior point is the better way."""
 MISSED, RISK = 1e-12, 1e-12
 """Good enough: by which couplings are missed, in weight; the squared risk, relative to its limit."""
-SEARCH = 6
+SEARCH = 10
 """Points tried on one line."""
 REGULAR = 1e-11
 """Of the mean diagonal, added to the Hessian."""
@@ -61,6 +61,7 @@ class _Dual:
         self.matrix = np.concatenate((lane.loadings, lane.rows))
         self.kinked = len(lane.held) > 0
         self.squared = np.inf if lane.limit is None else lane.limit**2
+        self.whole = np.concatenate((np.square(self.matrix) @ (1.0 / lane.specific), np.full(self.q, (1.0 / lane.specific).sum())))
         self.inequality = np.ones(self.r + self.q, dtype=bool)
         self.inequality[: lane.equalities] = False
 
@@ -144,7 +145,7 @@ class _Model:
         self.matrix = self.half @ self.half.T
         diagonal = self.matrix.reshape(-1)[:: len(self.matrix) + 1]
         diagonal[:k] += self.ratio
-        diagonal += REGULAR * (1.0 + float(diagonal.mean()))
+        diagonal += dual.whole * min(1e-3, max(REGULAR, float(np.abs(at.missed).max())))
         self.lean = self.half @ self.along
         self.lean[:k] += self.tilt * at.f
         self.scaled = at.price / self.sigma
@@ -243,7 +244,7 @@ def _search(dual: _Dual, at: _At, way: ndarray, turn: float, longest: float) -> 
     first = _rise(dual, at, way, turn)
     swing = -(way[: k + dual.r] @ dual.matrix)
     low, high, length, found = 0.0, None, longest, at
-    rise_low, rise_high = first, 0.0
+    rise_low, rise_high, kept = first, 0.0, at
     for _ in range(SEARCH):
         there = at.price + length * way
         if length == longest:
@@ -251,15 +252,17 @@ def _search(dual: _Dual, at: _At, way: ndarray, turn: float, longest: float) -> 
             there[k:][dual.inequality & (np.abs(there[k:]) <= 1e-13 * np.abs(side))] = 0.0
         found = _at(dual, there, at.kappa + length * turn, at.pull + length * swing)
         rise = _rise(dual, found, way, turn)
-        if rise >= -0.5 * first and (rise <= 0.7 * first or length == longest):
+        if rise >= -0.05 * first and (rise <= 0.7 * first or length == longest):
             break
         if rise > 0.0:
-            low, rise_low = length, rise
+            low, rise_low, kept = length, rise, found
         else:
             high, rise_high = length, rise
         if high is None:
             break
-        length = low + (high - low) * min(max(rise_low / (rise_low - rise_high), 0.1), 0.9)
+        length = low + (high - low) * min(max(rise_low / (rise_low - rise_high), 0.1), 0.5)
+    else:
+        return kept
     return found
 
 
