@@ -14,7 +14,7 @@ is on the derivative of q, which falls along every line. Sources: Qi and Sun 199
 
 from __future__ import annotations
 
-__all__ = ["Warm", "newton"]
+__all__ = ["Prices", "newton"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from gammastar.optimise.lane import Lane
 
-STEPS = 40
-"""Newton steps after which the interior point is the better way."""
+STEPS, PATIENCE = 30, 10
+"""Newton steps, and steps without halving what the couplings miss, after which the interior point is the better way."""
 MISSED, RISK = 1e-12, 1e-12
 """Good enough: by which couplings are missed, in weight; the squared risk, relative to its limit."""
 SEARCH = 10
@@ -43,8 +43,15 @@ LEAST_AVERSION = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
-class Warm:
-    """Prices to start from."""
+class Prices:
+    """Prices to start from.
+
+    Args:
+        factors: of the factor exposures, ``(a_f + kappa) f``, shape (k,).
+        rows: of the coupling rows, shape (r,).
+        sums: of the limited sums, shape (q,).
+        kappa: of half the squared risk.
+    """
 
     factors: Float[ndarray, " k"]
     rows: Float[ndarray, " r"]
@@ -57,6 +64,7 @@ class _Dual:
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
+        self.gain, self.least = lane.gain, lane.aversion[1]
         self.k, self.r, self.q = len(lane.exposure), len(lane.low), len(lane.up)
         self.matrix = np.concatenate((lane.loadings, lane.rows))
         self.kinked = len(lane.held) > 0
@@ -89,7 +97,7 @@ class _At:
 def _at(dual: _Dual, price: ndarray, kappa: float, pull: ndarray) -> _At:
     """Return the weights at given prices, which names are free and what the couplings miss."""
     lane, k, r = dual.lane, dual.k, dual.r
-    sharp, theta = (lane.aversion[1] + kappa) * lane.specific, max(lane.aversion[0] + kappa, LEAST_AVERSION)
+    sharp, theta = (dual.least + kappa) * lane.specific, max(lane.aversion[0] + kappa, LEAST_AVERSION)
     if dual.kinked:
         up, down = lane.buy, lane.sell
         if dual.q:
@@ -130,11 +138,11 @@ class _Model:
     def __init__(self, dual: _Dual, at: _At) -> None:
         lane, k = dual.lane, dual.k
         self.dual, self.at = dual, at
-        self.sigma, theta = lane.aversion[1] + at.kappa, max(lane.aversion[0] + at.kappa, LEAST_AVERSION)
+        self.sigma, theta = dual.least + at.kappa, max(lane.aversion[0] + at.kappa, LEAST_AVERSION)
         self.ratio = self.sigma / theta
-        self.tilt = self.ratio * (lane.aversion[0] - lane.aversion[1])
+        self.tilt = self.ratio * (lane.aversion[0] - dual.least)
         chosen = np.flatnonzero(at.free)
-        part, gain = dual.matrix[:, chosen], lane.gain[chosen]
+        part, gain = dual.matrix[:, chosen], dual.gain[chosen]
         if dual.kinked:
             above = at.above[chosen]
             gain = gain - np.where(above, lane.buy[chosen], -lane.sell[chosen])
@@ -171,7 +179,7 @@ class _Model:
             return None
         nu = 1.0 / self.sigma
         to = nu if fixed or dual.lane.limit is None else self._turn(moves)
-        least = dual.lane.aversion[1]
+        least = dual.least
         kappa = at.kappa if to == nu else 0.0 if to * least >= 1.0 else 1.0 / to - least
         return (self.scaled + moves[:, 0] + (to - nu) * moves[:, 1]) * (least + kappa), kappa
 
@@ -184,7 +192,7 @@ class _Model:
         rest = at.risk - float(at.f @ at.f) - float(self.own @ self.own) - self.dual.squared
         found = _root(float(v @ v) + float(trail @ trail), float(u @ v) + float(lead @ trail), float(u @ u) + float(lead @ lead) + rest)
         nu = 1.0 / self.sigma
-        return min(max(nu + found, 0.2 * nu), 5.0 * nu, 1.0 / self.dual.lane.aversion[1])
+        return min(max(nu + found, 0.2 * nu), 5.0 * nu, 1.0 / self.dual.least)
 
 
 def _root(a: float, b: float, c: float) -> float:
@@ -266,22 +274,29 @@ def _search(dual: _Dual, at: _At, way: ndarray, turn: float, longest: float) -> 
     return found
 
 
-def newton(lane: Lane, warm: Warm | None = None) -> Multipliers | None:
-    """Return the optimum of `lane` with its multipliers, or None where the prices do not settle."""
+def newton(lane: Lane, start: Prices | None = None) -> Multipliers | None:
+    """Return the optimum of `lane` with its multipliers, or None where the prices do not settle in a few steps.
+
+    Args:
+        lane: the problem.
+        start: prices to start from; without them, those of a portfolio without factor risk.
+    """
     dual = _Dual(lane)
     k, r = dual.k, dual.r
     price = np.zeros(k + r + dual.q)
-    if warm is None:
+    if start is None:
         kappa = _start_kappa(lane)
         price[k : k + lane.equalities] = np.where((lane.rows[: lane.equalities] == 1.0).all(axis=1), np.median(lane.gain), 0.0)
     else:
-        price[:k], price[k : k + r], price[k + r :], kappa = warm.factors, warm.rows, warm.sums, warm.kappa
-    at = _at(dual, price, kappa, lane.gain - price[: k + r] @ dual.matrix)
+        price[:k], price[k : k + r], price[k + r :], kappa = start.factors, start.rows, start.sums, start.kappa
+    at, missed, since = _at(dual, price, kappa, lane.gain - price[: k + r] @ dual.matrix), np.inf, 0
     for step in range(STEPS):
         if _settled(dual, at):
             return _told(dual, at, step)
-        ahead = _ahead(dual, at, fixed=False)
-        if ahead is None and lane.limit is not None:
+        now = float(np.abs(at.missed).max())
+        missed, since = (now, 0) if now < 0.5 * missed else (missed, since + 1)
+        ahead = _ahead(dual, at, fixed=False) if since < PATIENCE else None
+        if ahead is None and lane.limit is not None and since < PATIENCE:
             ahead = _ahead(dual, at, fixed=True)
         if ahead is None:
             return None
@@ -301,7 +316,7 @@ def _settled(dual: _Dual, at: _At) -> bool:
 
 def _told(dual: _Dual, at: _At, steps: int) -> Multipliers:
     lane, k, r = dual.lane, dual.k, dual.r
-    slope = at.pull - (lane.aversion[1] + at.kappa) * lane.specific * at.y
+    slope = at.pull - (dual.least + at.kappa) * lane.specific * at.y
     up, down = np.zeros(len(at.y)), np.zeros(len(at.y))
     if dual.kinked:
         sums = at.price[k + r :]
