@@ -17,6 +17,7 @@ from __future__ import annotations
 __all__ = ["Prices", "newton"]
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +37,7 @@ MISSED, RISK = 1e-12, 1e-12
 """Good enough: by which couplings are missed, in weight; the squared risk, relative to its limit."""
 SEARCH = 10
 """Points tried on one line."""
-REGULAR = 1e-11
+REGULAR, LEAN = 1e-10, 1e-3
 """Of the mean diagonal, added to the Hessian."""
 LEAST_AVERSION = 1e-10
 """Stands for no aversion to factor risk at all."""
@@ -60,18 +61,60 @@ class Prices:
 
 
 class _Dual:
-    """The dual of a lane: the point that belongs to prices, and what its couplings miss."""
+    """The dual of a lane: what does not change from step to step."""
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
-        self.gain, self.least = lane.gain, lane.aversion[1]
         self.k, self.r, self.q = len(lane.exposure), len(lane.low), len(lane.up)
-        self.matrix = np.concatenate((lane.loadings, lane.rows))
+        self.least = lane.aversion[1]
+        self.columns = np.empty((len(lane.gain), self.k + self.r))
+        self.columns[:, : self.k] = lane.loadings.T
+        self.columns[:, self.k :] = lane.rows.T
+        self.root = 1.0 / np.sqrt(lane.specific)
+        self.half = self.columns * self.root[:, None]
         self.kinked = len(lane.held) > 0
         self.squared = np.inf if lane.limit is None else lane.limit**2
-        self.whole = np.concatenate((np.square(self.matrix) @ (1.0 / lane.specific), np.full(self.q, (1.0 / lane.specific).sum())))
         self.inequality = np.ones(self.r + self.q, dtype=bool)
         self.inequality[: lane.equalities] = False
+        whole = np.einsum("ij,ij->j", self.half, self.half)
+        self.whole = np.concatenate((whole, np.full(self.q, float(self.root @ self.root)))) if self.q else whole
+
+    def at(self, price: Float[ndarray, " p"], kappa: float, pull: Float[ndarray, " m"]) -> _At:
+        """Return the weights at given prices, which names are free and what the couplings miss."""
+        lane, k, r = self.lane, self.k, self.r
+        sharp, theta = (self.least + kappa) * lane.specific, max(lane.aversion[0] + kappa, LEAST_AVERSION)
+        if self.kinked:
+            buy, sell = lane.buy, lane.sell
+            if self.q:
+                buy, sell = buy + price[k + r :] @ lane.up, sell + price[k + r :] @ lane.down
+            raw = np.minimum(np.maximum(lane.held, (pull - buy) / sharp), (pull + sell) / sharp)
+        else:
+            raw = pull / sharp
+        y = np.minimum(np.maximum(raw, lane.lower), lane.upper)
+        free = y == raw
+        above = free
+        if self.kinked:
+            free &= raw != lane.held
+            above = raw > lane.held
+        f = price[:k] / theta
+        act, missed = y @ self.columns, np.empty(len(price))
+        missed[:k] = act[:k] + lane.exposure - f
+        act, rows = act[k:], price[k : k + r]
+        over, under = act - lane.high, act - lane.low
+        missed[k : k + r] = np.where(rows > 0.0, over, np.where(rows < 0.0, under, np.maximum(over, 0.0) + np.minimum(under, 0.0)))
+        if self.q:
+            traded = y - lane.held
+            beyond = lane.up * np.maximum(traded, 0.0).sum() - lane.down * np.minimum(traded, 0.0).sum() - lane.total
+            missed[k + r :] = np.where(price[k + r :] > 0.0, beyond, np.maximum(beyond, 0.0))
+        risk = float(f @ f) + float(y @ (lane.specific * y)) + lane.rest
+        return _At(price, kappa, pull, y, free, above, f, missed, risk)
+
+    def settled(self, at: _At) -> bool:
+        """Return whether the couplings hold."""
+        if not at.worst <= MISSED:
+            return False
+        over = (at.risk - self.squared) / self.squared if self.lane.limit is not None else -1.0
+        return over <= RISK and (at.kappa == 0.0 or over >= -RISK)
 
 
 @dataclass(eq=False)
@@ -87,110 +130,76 @@ class _At:
     f: Float[ndarray, " k"]
     missed: Float[ndarray, " p"]
     risk: float
-    working: Bool[ndarray, " rq"]
 
-    @property
-    def over(self) -> float:
-        return self.risk
-
-
-def _at(dual: _Dual, price: ndarray, kappa: float, pull: ndarray) -> _At:
-    """Return the weights at given prices, which names are free and what the couplings miss."""
-    lane, k, r = dual.lane, dual.k, dual.r
-    sharp, theta = (dual.least + kappa) * lane.specific, max(lane.aversion[0] + kappa, LEAST_AVERSION)
-    if dual.kinked:
-        up, down = lane.buy, lane.sell
-        if dual.q:
-            sums = price[k + r :]
-            up, down = up + sums @ lane.up, down + sums @ lane.down
-        bought, sold = (pull - up) / sharp, (pull + down) / sharp
-        raw = np.minimum(np.maximum(lane.held, bought), sold)
-        y = np.minimum(np.maximum(raw, lane.lower), lane.upper)
-        free = (y == raw) & (raw != lane.held)
-        above = raw > lane.held
-    else:
-        raw = pull / sharp
-        y = np.minimum(np.maximum(raw, lane.lower), lane.upper)
-        free = y == raw
-        above = free
-    f = price[:k] / theta
-    missed = np.empty(len(price))
-    act = dual.matrix @ y
-    missed[:k] = act[:k] + lane.exposure - f
-    rows, act = price[k : k + r], act[k:]
-    over, under = act - lane.high, act - lane.low
-    missed[k : k + r] = np.where(rows > 0.0, over, np.where(rows < 0.0, under, np.where(over > 0.0, over, np.where(under < 0.0, under, 0.0))))
-    if dual.q:
-        traded = y - lane.held
-        rise, fall = float(np.maximum(traded, 0.0).sum()), float(np.maximum(-traded, 0.0).sum())
-        sums = price[k + r :]
-        beyond = lane.up * rise + lane.down * fall - lane.total
-        missed[k + r :] = np.where((sums > 0.0) | (beyond > 0.0), beyond, 0.0)
-    risk = float(f @ f) + float(y @ (lane.specific * y)) + lane.rest
-    working = (price[k:] != 0.0) | (missed[k:] != 0.0)
-    working[: lane.equalities] = True
-    return _At(price, kappa, pull, y, free, above, f, missed, risk, working)
+    @cached_property
+    def worst(self) -> float:
+        """By how much a coupling is missed at most."""
+        return float(np.abs(self.missed).max(initial=0.0))
 
 
 class _Model:
-    """The couplings as linear functions of prices over sigma and of ``1 / sigma``, as long as the free names stay free."""
+    """The couplings as linear functions of prices over sigma and of ``nu = 1 / sigma``, as long as the free names stay free."""
 
     def __init__(self, dual: _Dual, at: _At) -> None:
         lane, k = dual.lane, dual.k
         self.dual, self.at = dual, at
-        self.sigma, theta = dual.least + at.kappa, max(lane.aversion[0] + at.kappa, LEAST_AVERSION)
-        self.ratio = self.sigma / theta
+        self.sigma = dual.least + at.kappa
+        self.ratio = self.sigma / max(lane.aversion[0] + at.kappa, LEAST_AVERSION)
         self.tilt = self.ratio * (lane.aversion[0] - dual.least)
         chosen = np.flatnonzero(at.free)
-        part, gain = dual.matrix[:, chosen], dual.gain[chosen]
+        half, root, gain = dual.half[chosen], dual.root[chosen], lane.gain[chosen]
         if dual.kinked:
             above = at.above[chosen]
             gain = gain - np.where(above, lane.buy[chosen], -lane.sell[chosen])
             if dual.q:
-                part = np.concatenate((part, np.where(above, lane.up[:, None], -lane.down[:, None])))
-        root = 1.0 / np.sqrt(lane.specific[chosen])
-        self.half, self.along, self.own = part * root, gain * root, at.y[chosen] / root
-        self.matrix = self.half @ self.half.T
+                half = np.concatenate((half, np.where(above[:, None], lane.up, -lane.down) * root[:, None]), axis=1)
+        along, own = gain * root, at.y[chosen] / root
+        self.along, self.own = along @ half, own @ half
+        self.squares = (float(along @ along), float(along @ own), float(own @ own))
+        self.matrix = half.T @ half
+        self.plain = self.matrix.copy() if lane.limit is not None else self.matrix
         diagonal = self.matrix.reshape(-1)[:: len(self.matrix) + 1]
         diagonal[:k] += self.ratio
-        diagonal += dual.whole * min(1e-3, max(REGULAR, float(np.abs(at.missed).max())))
-        self.lean = self.half @ self.along
+        least = dual.whole * min(LEAN, max(REGULAR, at.worst))
+        diagonal += np.maximum(least - diagonal, REGULAR * dual.whole)
+        self.lean = self.along.copy()
         self.lean[:k] += self.tilt * at.f
         self.scaled = at.price / self.sigma
 
     def solve(self, inside: Bool[ndarray, " p"], *, fixed: bool) -> tuple[ndarray, float] | None:
         """Return the prices and kappa where the couplings `inside` hold, the other prices being zero."""
-        dual, at = self.dual, self.at
-        out = np.flatnonzero(~inside & (at.price != 0.0))
-        right = np.empty((len(at.price), 2))
-        right[:, 0], right[:, 1] = at.missed, self.lean
-        if len(out):
-            right[:, 0] += self.matrix[:, out] @ self.scaled[out]
-        moves = np.zeros((len(at.price), 2))
+        at, p = self.at, len(self.scaled)
+        right, moves = np.empty((2, p)), np.zeros((2, p))
+        right[0], right[1] = at.missed, self.lean
         if inside.all():
-            root, failed = dpotrf(self.matrix, lower=1)
-            moves = dpotrs(root, right, lower=1)[0]
+            root, failed = dpotrf(self.matrix.T, lower=1)
+            if not failed:
+                moves = dpotrs(root, right.T, lower=1, overwrite_b=1)[0].T
         else:
-            chosen = np.flatnonzero(inside)
-            root, failed = dpotrf(self.matrix[np.ix_(chosen, chosen)], lower=1, overwrite_a=1)
-            moves[chosen] = dpotrs(root, right[chosen], lower=1)[0]
-            moves[out, 0] = -self.scaled[out]
+            out, chosen = np.flatnonzero(~inside), np.flatnonzero(inside)
+            moves[0, out] = -self.scaled[out]
+            right[0] -= moves[0, out] @ self.matrix[out]
+            root, failed = dpotrf(self.matrix[chosen][:, chosen].T, lower=1, overwrite_a=1)
+            if not failed:
+                moves[:, chosen] = dpotrs(root, right[:, chosen].T, lower=1)[0].T
         if failed:
             return None
-        nu = 1.0 / self.sigma
-        to = nu if fixed or dual.lane.limit is None else self._turn(moves)
-        least = dual.least
+        nu, least = 1.0 / self.sigma, self.dual.least
+        to = nu if fixed or self.dual.lane.limit is None else self._turn(moves)
         kappa = at.kappa if to == nu else 0.0 if to * least >= 1.0 else 1.0 / to - least
-        return (self.scaled + moves[:, 0] + (to - nu) * moves[:, 1]) * (least + kappa), kappa
+        return (self.scaled + moves[0] + (to - nu) * moves[1]) * (least + kappa), kappa
 
-    def _turn(self, moves: Float[ndarray, "p 2"]) -> float:
-        """Return ``1 / sigma`` at which the risk limit is met, within reach of the present one."""
+    def _turn(self, moves: Float[ndarray, "2 p"]) -> float:
+        """Return nu at which the risk limit is met, within reach of the present one."""
         at, k = self.at, self.dual.k
-        ends = moves.T @ self.half
-        u, v = self.own - ends[0], self.along - ends[1]
-        lead, trail = at.f + self.ratio * moves[:k, 0], self.ratio * moves[:k, 1] - self.tilt * at.f
-        rest = at.risk - float(at.f @ at.f) - float(self.own @ self.own) - self.dual.squared
-        found = _root(float(v @ v) + float(trail @ trail), float(u @ v) + float(lead @ trail), float(u @ u) + float(lead @ lead) + rest)
+        aa, ao, oo = self.squares
+        bent, own, along = moves @ self.plain, moves @ self.own, moves @ self.along
+        lead, trail = at.f + self.ratio * moves[0, :k], self.ratio * moves[1, :k] - self.tilt * at.f
+        uu = oo - 2.0 * own[0] + float(bent[0] @ moves[0])
+        uv = ao - along[0] - own[1] + float(bent[0] @ moves[1])
+        vv = aa - 2.0 * along[1] + float(bent[1] @ moves[1])
+        rest = at.risk - float(at.f @ at.f) - oo - self.dual.squared
+        found = _root(vv + float(trail @ trail), uv + float(lead @ trail), uu + float(lead @ lead) + rest)
         nu = 1.0 / self.sigma
         return min(max(nu + found, 0.2 * nu), 5.0 * nu, 1.0 / self.dual.least)
 
@@ -211,46 +220,38 @@ def _rise(dual: _Dual, at: _At, price: ndarray, kappa: float) -> float:
 
 
 def _ahead(dual: _Dual, at: _At, *, fixed: bool) -> tuple[ndarray, float, float] | None:
-    """Return a direction in the prices and in kappa along which the dual rises, and how far it may be followed."""
+    """Return a direction in the prices and in kappa along which the dual rises, and how far it may be followed.
+
+    Prices of inequalities that would change sign are first held at zero. If the dual does not rise that way, only those that are zero already are, and
+    the way ends where the first of the others comes to zero.
+    """
     k, model = dual.k, _Model(dual, at)
     side = np.where(at.price[k:] != 0.0, at.price[k:], at.missed[k:])
-    inside = np.ones(len(at.price), dtype=bool)
-    inside[k:] = at.working
-    for _ in range(4):
-        found = model.solve(inside, fixed=fixed)
-        if found is None:
-            return None
-        crossed = dual.inequality & (found[0][k:] * side < 0.0)
-        if not crossed.any():
-            break
-        inside[k:] &= ~crossed
-    way, turn = found[0] - at.price, found[1] - at.kappa
-    if not crossed.any() and _rise(dual, at, way, turn) > 0.0:
-        return way, turn, 1.0
-    inside[k:] = at.working
-    for _ in range(4):
-        found = model.solve(inside, fixed=fixed)
-        if found is None:
-            return None
-        crossed = dual.inequality & (found[0][k:] * side < 0.0)
-        stuck = crossed & (at.price[k:] == 0.0)
-        if not stuck.any():
-            break
-        inside[k:] &= ~stuck
-    else:
-        return None
-    way, turn = found[0] - at.price, found[1] - at.kappa
-    if _rise(dual, at, way, turn) <= 0.0:
-        return None
-    now = at.price[k:][crossed]
-    return way, turn, float(np.min(now / (now - found[0][k:][crossed]), initial=1.0))
+    working = np.ones(len(at.price), dtype=bool)
+    working[k:] = (side != 0.0) | ~dual.inequality
+    for bold in (True, False):
+        inside = working.copy()
+        for _ in range(4):
+            found = model.solve(inside, fixed=fixed)
+            if found is None:
+                return None
+            crossed = dual.inequality & (found[0][k:] * side < 0.0)
+            held = crossed if bold else crossed & (at.price[k:] == 0.0)
+            if not held.any():
+                way, turn = found[0] - at.price, found[1] - at.kappa
+                if _rise(dual, at, way, turn) <= 0.0:
+                    break
+                now = at.price[k:][crossed]
+                return way, turn, float(np.min(now / (now - found[0][k:][crossed]), initial=1.0))
+            inside[k:] &= ~held
+    return None
 
 
 def _search(dual: _Dual, at: _At, way: ndarray, turn: float, longest: float) -> _At:
     """Return a point along a direction, at most `longest` away, where the dual's derivative along it is small."""
     k = dual.k
     first = _rise(dual, at, way, turn)
-    swing = -(way[: k + dual.r] @ dual.matrix)
+    swing = -(dual.columns @ way[: k + dual.r])
     low, high, length, found = 0.0, None, longest, at
     rise_low, rise_high, kept = first, 0.0, at
     for _ in range(SEARCH):
@@ -258,7 +259,7 @@ def _search(dual: _Dual, at: _At, way: ndarray, turn: float, longest: float) -> 
         if length == longest:
             side = at.price[k:]
             there[k:][dual.inequality & (np.abs(there[k:]) <= 1e-13 * np.abs(side))] = 0.0
-        found = _at(dual, there, at.kappa + length * turn, at.pull + length * swing)
+        found = dual.at(there, at.kappa + length * turn, at.pull + length * swing)
         rise = _rise(dual, found, way, turn)
         if rise >= -0.05 * first and (rise <= 0.7 * first or length == longest):
             break
@@ -289,11 +290,11 @@ def newton(lane: Lane, start: Prices | None = None) -> Multipliers | None:
         price[k : k + lane.equalities] = np.where((lane.rows[: lane.equalities] == 1.0).all(axis=1), np.median(lane.gain), 0.0)
     else:
         price[:k], price[k : k + r], price[k + r :], kappa = start.factors, start.rows, start.sums, start.kappa
-    at, missed, since = _at(dual, price, kappa, lane.gain - price[: k + r] @ dual.matrix), np.inf, 0
+    at, missed, since = dual.at(price, kappa, lane.gain - dual.columns @ price[: k + r]), np.inf, 0
     for step in range(STEPS):
-        if _settled(dual, at):
+        if dual.settled(at):
             return _told(dual, at, step)
-        now = float(np.abs(at.missed).max())
+        now = at.worst
         missed, since = (now, 0) if now < 0.5 * missed else (missed, since + 1)
         ahead = _ahead(dual, at, fixed=False) if since < PATIENCE else None
         if ahead is None and lane.limit is not None and since < PATIENCE:
@@ -301,17 +302,7 @@ def newton(lane: Lane, start: Prices | None = None) -> Multipliers | None:
         if ahead is None:
             return None
         at = _search(dual, at, *ahead)
-    return _told(dual, at, STEPS) if _settled(dual, at) else None
-
-
-def _settled(dual: _Dual, at: _At) -> bool:
-    """Return whether the couplings hold."""
-    if float(np.abs(at.missed).max(initial=0.0)) > MISSED:
-        return False
-    if dual.lane.limit is None:
-        return True
-    over = (at.risk - dual.squared) / dual.squared
-    return over <= RISK and (at.kappa == 0.0 or over >= -RISK)
+    return _told(dual, at, STEPS) if dual.settled(at) else None
 
 
 def _told(dual: _Dual, at: _At, steps: int) -> Multipliers:
