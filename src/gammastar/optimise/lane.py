@@ -226,20 +226,44 @@ def _coupling(problem: Problem, base: ndarray, columns: ndarray, box: tuple[ndar
 
 def _lines(row: LinearRows, base: ndarray, columns: ndarray, box: tuple[ndarray, ndarray]) -> tuple[tuple[ndarray, ndarray, ndarray], ndarray]:
     """Return the lines of `row` that the box does not keep by itself, with finite bounds, and which they are."""
-    matrix = row.matrix
-    at = matrix @ base
     middle, radius = np.zeros(len(base)), np.zeros(len(base))
     middle[columns], radius[columns] = 0.5 * (box[0] + box[1]), 0.5 * (box[1] - box[0])
-    reach, width = matrix @ middle, abs(matrix) @ radius
+    at, reach, width = _products(row.matrix, base, middle, radius)
     least, most = reach - width, reach + width
     low, high = row.lower - at, row.upper - at
     kept = np.flatnonzero((low > least) | (high < most))
-    chosen: Any = matrix[kept]
-    dense = (chosen.toarray() if sparse.issparse(chosen) else chosen)[:, columns]
+    dense = _dense(row.matrix, kept)[:, columns]
     margin = width[kept] + 1e-6  # a side that cannot bind is put out of reach
     low = np.where(low > least, low, -np.inf)[kept]
     high = np.where(high < most, high, np.inf)[kept]
     return (dense, np.where(np.isfinite(low), low, least[kept] - margin), np.where(np.isfinite(high), high, most[kept] + margin)), kept
+
+
+def _lines_of_entries(matrix: Any) -> Int[ndarray, " entries"]:
+    """Return the line of each entry of a sparse matrix."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+
+
+def _products(matrix: Any, at: ndarray, middle: ndarray, radius: ndarray) -> tuple[ndarray, ndarray, ndarray]:
+    """Return ``matrix @ at``, ``matrix @ middle`` and ``abs(matrix) @ radius``; on the entries themselves where the matrix is sparse, which is quicker."""
+    if not sparse.issparse(matrix):
+        return matrix @ at, matrix @ middle, np.abs(matrix) @ radius
+    count, data, names, lines = matrix.shape[0], matrix.data, matrix.indices, _lines_of_entries(matrix)
+    found = [np.bincount(lines, weights=part, minlength=count) for part in (data * at[names], data * middle[names], np.abs(data) * radius[names])]
+    return found[0], found[1], found[2]
+
+
+def _dense(matrix: Any, kept: Int[ndarray, " r"]) -> Float[ndarray, "r n"]:
+    """Return some lines of a matrix, dense."""
+    if not sparse.issparse(matrix):
+        return np.asarray(matrix[kept])
+    place = np.full(matrix.shape[0], -1)
+    place[kept] = np.arange(len(kept))
+    to = place[_lines_of_entries(matrix)]
+    chosen = to >= 0
+    found = np.zeros((len(kept), matrix.shape[1]))
+    np.add.at(found, (to[chosen], matrix.indices[chosen]), matrix.data[chosen])
+    return found
 
 
 _Kinks = tuple["ndarray", "ndarray", "ndarray", "ndarray", "ndarray", tuple[AbsoluteSum, ...]]
