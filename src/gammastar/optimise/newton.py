@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from gammastar.optimise.interior import Multipliers, _start_kappa
+from gammastar.optimise.interior import Multipliers
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from gammastar.optimise.lane import Lane
 
+FIRST = 12
+"""Tries at the first kappa."""
 STEPS, PATIENCE = 30, 10
 """Newton steps, and steps without halving what the couplings miss, after which the interior point is the better way."""
 MISSED, RISK = 1e-12, 1e-12
@@ -39,6 +41,10 @@ SEARCH = 10
 """Points tried on one line."""
 REGULAR, LEAN = 1e-10, 1e-3
 """Of the mean diagonal, added to the Hessian."""
+ROUNDS = 8
+"""Tries at which prices of inequalities are held at zero."""
+NEVER = 1e13
+"""Times the whole diagonal: a price with that much curvature stays where it is put."""
 LEAST_AVERSION = 1e-10
 """Stands for no aversion to factor risk at all."""
 
@@ -72,7 +78,9 @@ class _Dual:
         self.columns[:, self.k :] = lane.rows.T
         self.root = 1.0 / np.sqrt(lane.specific)
         self.half = self.columns * self.root[:, None]
+        self.deviation = lane.specific * self.root
         self.kinked = len(lane.held) > 0
+        self.bought, self.sold = ((lane.gain - lane.buy) * self.root, (lane.gain + lane.sell) * self.root) if self.kinked else (lane.gain * self.root,) * 2
         self.squared = np.inf if lane.limit is None else lane.limit**2
         self.inequality = np.ones(self.r + self.q, dtype=bool)
         self.inequality[: lane.equalities] = False
@@ -100,8 +108,8 @@ class _Dual:
         act, missed = y @ self.columns, np.empty(len(price))
         missed[:k] = act[:k] + lane.exposure - f
         act, rows = act[k:], price[k : k + r]
-        over, under = act - lane.high, act - lane.low
-        missed[k : k + r] = np.where(rows > 0.0, over, np.where(rows < 0.0, under, np.maximum(over, 0.0) + np.minimum(under, 0.0)))
+        aim = np.where(rows > 0.0, lane.high, np.where(rows < 0.0, lane.low, np.minimum(np.maximum(act, lane.low), lane.high)))
+        missed[k : k + r] = act - aim
         if self.q:
             traded = y - lane.held
             beyond = lane.up * np.maximum(traded, 0.0).sum() - lane.down * np.minimum(traded, 0.0).sum() - lane.total
@@ -141,65 +149,66 @@ class _Model:
     """The couplings as linear functions of prices over sigma and of ``nu = 1 / sigma``, as long as the free names stay free."""
 
     def __init__(self, dual: _Dual, at: _At) -> None:
-        lane, k = dual.lane, dual.k
+        lane, k, p = dual.lane, dual.k, len(at.price)
         self.dual, self.at = dual, at
         self.sigma = dual.least + at.kappa
         self.ratio = self.sigma / max(lane.aversion[0] + at.kappa, LEAST_AVERSION)
         self.tilt = self.ratio * (lane.aversion[0] - dual.least)
         chosen = np.flatnonzero(at.free)
-        half, root, gain = dual.half[chosen], dual.root[chosen], lane.gain[chosen]
-        if dual.kinked:
-            above = at.above[chosen]
-            gain = gain - np.where(above, lane.buy[chosen], -lane.sell[chosen])
-            if dual.q:
-                half = np.concatenate((half, np.where(above[:, None], lane.up, -lane.down) * root[:, None]), axis=1)
-        along, own = gain * root, at.y[chosen] / root
-        self.along, self.own = along @ half, own @ half
-        self.squares = (float(along @ along), float(along @ own), float(own @ own))
-        self.matrix = half.T @ half
-        self.plain = self.matrix.copy() if lane.limit is not None else self.matrix
-        diagonal = self.matrix.reshape(-1)[:: len(self.matrix) + 1]
+        half = np.empty((len(chosen), p + 2))
+        half[:, : k + dual.r] = dual.half[chosen]
+        if dual.q:
+            half[:, k + dual.r : p] = np.where(at.above[chosen, None], lane.up, -lane.down) * dual.root[chosen, None]
+        half[:, p] = np.where(at.above, dual.bought, dual.sold)[chosen]
+        half[:, p + 1] = (at.y * dual.deviation)[chosen]
+        products = half.T @ half
+        self.plain, self.ends, self.squares = products[:p, :p], products[p:, :p], products[p:, p:]
+        self.matrix = self.plain.copy()
+        diagonal = self.matrix.reshape(-1)[:: p + 1]
         diagonal[:k] += self.ratio
         least = dual.whole * min(LEAN, max(REGULAR, at.worst))
         diagonal += np.maximum(least - diagonal, REGULAR * dual.whole)
-        self.lean = self.along.copy()
-        self.lean[:k] += self.tilt * at.f
+        self.right = np.empty((2, p))
+        self.right[0], self.right[1] = at.missed, self.ends[0]
+        self.right[1, :k] += self.tilt * at.f
         self.scaled = at.price / self.sigma
 
-    def solve(self, inside: Bool[ndarray, " p"], *, fixed: bool) -> tuple[ndarray, float] | None:
-        """Return the prices and kappa where the couplings `inside` hold, the other prices being zero."""
-        at, p = self.at, len(self.scaled)
-        right, moves = np.empty((2, p)), np.zeros((2, p))
-        right[0], right[1] = at.missed, self.lean
-        if inside.all():
-            root, failed = dpotrf(self.matrix.T, lower=1)
-            if not failed:
-                moves = dpotrs(root, right.T, lower=1, overwrite_b=1)[0].T
-        else:
-            out, chosen = np.flatnonzero(~inside), np.flatnonzero(inside)
-            moves[0, out] = -self.scaled[out]
-            right[0] -= moves[0, out] @ self.matrix[out]
-            root, failed = dpotrf(self.matrix[chosen][:, chosen].T, lower=1, overwrite_a=1)
-            if not failed:
-                moves[:, chosen] = dpotrs(root, right[:, chosen].T, lower=1)[0].T
+    def solve(self, outside: Bool[ndarray, " p"] | None, *, fixed: bool) -> tuple[ndarray, float] | None:
+        """Return the prices and kappa where the couplings hold, but for those `outside`, whose prices are zero."""
+        matrix, right = self.matrix.copy(), self.right.copy()
+        if outside is not None:
+            matrix.reshape(-1)[:: len(matrix) + 1][outside] = NEVER * self.dual.whole[outside]
+            right[0, outside], right[1, outside] = (-NEVER * self.dual.whole * self.scaled)[outside], 0.0
+        root, failed = dpotrf(matrix.T, lower=1, overwrite_a=1)
         if failed:
             return None
+        moves = dpotrs(root, right.T, lower=1, overwrite_b=1)[0].T
         nu, least = 1.0 / self.sigma, self.dual.least
         to = nu if fixed or self.dual.lane.limit is None else self._turn(moves)
-        kappa = at.kappa if to == nu else 0.0 if to * least >= 1.0 else 1.0 / to - least
-        return (self.scaled + moves[0] + (to - nu) * moves[1]) * (least + kappa), kappa
+        kappa = self.at.kappa if to == nu else 0.0 if to * least >= 1.0 else 1.0 / to - least
+        self.change, self.turned = moves[0] + (to - nu) * moves[1], to - nu
+        price = (self.scaled + self.change) * (least + kappa)
+        if outside is not None:
+            price[outside] = 0.0
+        return price, kappa
+
+    def left(self) -> Float[ndarray, " p"]:
+        """Return what the couplings would miss at the prices last solved for."""
+        return np.asarray(self.right[0] + self.turned * self.right[1] - self.matrix @ self.change)
 
     def _turn(self, moves: Float[ndarray, "2 p"]) -> float:
         """Return nu at which the risk limit is met, within reach of the present one."""
         at, k = self.at, self.dual.k
-        aa, ao, oo = self.squares
-        bent, own, along = moves @ self.plain, moves @ self.own, moves @ self.along
-        lead, trail = at.f + self.ratio * moves[0, :k], self.ratio * moves[1, :k] - self.tilt * at.f
-        uu = oo - 2.0 * own[0] + float(bent[0] @ moves[0])
-        uv = ao - along[0] - own[1] + float(bent[0] @ moves[1])
-        vv = aa - 2.0 * along[1] + float(bent[1] @ moves[1])
+        ((aa, ao), (_, oo)) = self.squares.tolist()
+        ((bent00, bent01), (_, bent11)) = (moves @ self.plain @ moves.T).tolist()
+        ((along0, own0), (along1, own1)) = (moves @ self.ends.T).tolist()
+        f = np.empty((2, k))
+        np.multiply(moves[:, :k], self.ratio, out=f)
+        f[0] += at.f
+        f[1] -= self.tilt * at.f
+        ((f00, f01), (_, f11)) = (f @ f.T).tolist()
         rest = at.risk - float(at.f @ at.f) - oo - self.dual.squared
-        found = _root(vv + float(trail @ trail), uv + float(lead @ trail), uu + float(lead @ lead) + rest)
+        found = _root(aa - 2.0 * along1 + bent11 + f11, ao - along0 - own1 + bent01 + f01, oo - 2.0 * own0 + bent00 + f00 + rest)
         nu = 1.0 / self.sigma
         return min(max(nu + found, 0.2 * nu), 5.0 * nu, 1.0 / self.dual.least)
 
@@ -226,24 +235,25 @@ def _ahead(dual: _Dual, at: _At, *, fixed: bool) -> tuple[ndarray, float, float]
     the way ends where the first of the others comes to zero.
     """
     k, model = dual.k, _Model(dual, at)
-    side = np.where(at.price[k:] != 0.0, at.price[k:], at.missed[k:])
-    working = np.ones(len(at.price), dtype=bool)
-    working[k:] = (side != 0.0) | ~dual.inequality
+    now = at.price[k:]
+    side = np.where(now != 0.0, now, at.missed[k:])
+    idle = dual.inequality & (side == 0.0)
     for bold in (True, False):
-        inside = working.copy()
-        for _ in range(4):
-            found = model.solve(inside, fixed=fixed)
+        out = idle
+        for _ in range(ROUNDS):
+            found = model.solve(np.concatenate((np.zeros(k, dtype=bool), out)) if out.any() else None, fixed=fixed)
             if found is None:
                 return None
-            crossed = dual.inequality & (found[0][k:] * side < 0.0)
-            held = crossed if bold else crossed & (at.price[k:] == 0.0)
-            if not held.any():
+            told = found[0][k:]
+            crossed = dual.inequality & (told * side < 0.0)
+            held = crossed if bold else crossed & (now == 0.0)
+            freed = out & ~idle & (model.left()[k:] * side > 0.0) if out is not idle else held
+            if not (held.any() or freed.any()):
                 way, turn = found[0] - at.price, found[1] - at.kappa
                 if _rise(dual, at, way, turn) <= 0.0:
                     break
-                now = at.price[k:][crossed]
-                return way, turn, float(np.min(now / (now - found[0][k:][crossed]), initial=1.0))
-            inside[k:] &= ~held
+                return way, turn, float(np.min(now[crossed] / (now - told)[crossed])) if crossed.any() else 1.0
+            out = (out | held) & ~(freed & ~held)
     return None
 
 
@@ -275,6 +285,23 @@ def _search(dual: _Dual, at: _At, way: ndarray, turn: float, longest: float) -> 
     return found
 
 
+def _first_kappa(dual: _Dual, pull: Float[ndarray, " m"]) -> float:
+    """Return about what the risk limit costs where there is specific risk alone; zero without a limit, or where it does not bind."""
+    lane = dual.lane
+    if lane.limit is None:
+        return 0.0
+    if dual.kinked:
+        pull = np.maximum(pull - lane.buy, 0.0) + np.minimum(pull + lane.sell, 0.0)
+    ideal, sigma = pull / lane.specific, dual.least
+    for _ in range(FIRST):
+        y = np.minimum(np.maximum(ideal / sigma, lane.lower), lane.upper)
+        ratio = float(y @ (lane.specific * y)) / dual.squared
+        if ratio <= 1.5:
+            break
+        sigma *= min(np.sqrt(ratio), 4.0)
+    return float(sigma - dual.least)
+
+
 def newton(lane: Lane, start: Prices | None = None) -> Multipliers | None:
     """Return the optimum of `lane` with its multipliers, or None where the prices do not settle in a few steps.
 
@@ -286,8 +313,9 @@ def newton(lane: Lane, start: Prices | None = None) -> Multipliers | None:
     k, r = dual.k, dual.r
     price = np.zeros(k + r + dual.q)
     if start is None:
-        kappa = _start_kappa(lane)
-        price[k : k + lane.equalities] = np.where((lane.rows[: lane.equalities] == 1.0).all(axis=1), np.median(lane.gain), 0.0)
+        middle = float(lane.gain.mean())
+        kappa = _first_kappa(dual, lane.gain - middle)
+        price[k : k + lane.equalities] = np.where((lane.rows[: lane.equalities] == 1.0).all(axis=1), middle, 0.0)
     else:
         price[:k], price[k : k + r], price[k + r :], kappa = start.factors, start.rows, start.sums, start.kappa
     at, missed, since = dual.at(price, kappa, lane.gain - dual.columns @ price[: k + r]), np.inf, 0
