@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from gammastar.optimise.lane import Lane
 
+GROW, CURVED = 3.0, 0.3
 FIRST = 12
 """Tries at the first kappa."""
 STEPS, PATIENCE = 30, 10
@@ -184,7 +185,7 @@ class _Model:
             return None
         moves = dpotrs(root, right.T, lower=1, overwrite_b=1)[0].T
         nu, least = 1.0 / self.sigma, self.dual.least
-        to = nu if fixed or self.dual.lane.limit is None else self._turn(moves)
+        to = nu if fixed else self._turn(moves) if self.dual.lane.limit is not None else min(GROW * nu, 1.0 / least)
         kappa = self.at.kappa if to == nu else 0.0 if to * least >= 1.0 else 1.0 / to - least
         self.change, self.turned = moves[0] + (to - nu) * moves[1], to - nu
         price = (self.scaled + self.change) * (least + kappa)
@@ -210,7 +211,7 @@ class _Model:
         rest = at.risk - float(at.f @ at.f) - oo - self.dual.squared
         found = _root(aa - 2.0 * along1 + bent11 + f11, ao - along0 - own1 + bent01 + f01, oo - 2.0 * own0 + bent00 + f00 + rest)
         nu = 1.0 / self.sigma
-        return min(max(nu + found, 0.2 * nu), 5.0 * nu, 1.0 / self.dual.least)
+        return min(max(nu + found, 0.2 * nu), GROW * nu, 1.0 / self.dual.least)
 
 
 def _root(a: float, b: float, c: float) -> float:
@@ -225,7 +226,7 @@ def _root(a: float, b: float, c: float) -> float:
 
 def _rise(dual: _Dual, at: _At, price: ndarray, kappa: float) -> float:
     """Return the derivative of the dual at a point along a direction."""
-    return float(at.missed @ price) + (0.5 * (at.risk - dual.squared) * kappa if kappa else 0.0)
+    return float(at.missed @ price) + (0.5 * (at.risk - dual.squared) * kappa if kappa and dual.lane.limit is not None else 0.0)
 
 
 def _ahead(dual: _Dual, at: _At, *, fixed: bool) -> tuple[ndarray, float, float] | None:
@@ -288,17 +289,17 @@ def _search(dual: _Dual, at: _At, way: ndarray, turn: float, longest: float) -> 
 def _first_kappa(dual: _Dual, pull: Float[ndarray, " m"]) -> float:
     """Return about what the risk limit costs where there is specific risk alone; zero without a limit, or where it does not bind."""
     lane = dual.lane
-    if lane.limit is None:
-        return 0.0
     if dual.kinked:
         pull = np.maximum(pull - lane.buy, 0.0) + np.minimum(pull + lane.sell, 0.0)
     ideal, sigma = pull / lane.specific, dual.least
+    moved = pull != 0.0
+    wanted = CURVED * float(np.count_nonzero(moved))
     for _ in range(FIRST):
         y = np.minimum(np.maximum(ideal / sigma, lane.lower), lane.upper)
         ratio = float(y @ (lane.specific * y)) / dual.squared
-        if ratio <= 1.5:
+        if ratio <= 1.5 and np.count_nonzero((np.abs(y * sigma - ideal) <= 1e-9 * np.abs(ideal)) & moved) >= wanted:
             break
-        sigma *= min(np.sqrt(ratio), 4.0)
+        sigma *= min(max(np.sqrt(ratio), 2.0), 4.0)
     return float(sigma - dual.least)
 
 
@@ -325,7 +326,7 @@ def newton(lane: Lane, start: Prices | None = None) -> Multipliers | None:
         now = at.worst
         missed, since = (now, 0) if now < 0.5 * missed else (missed, since + 1)
         ahead = _ahead(dual, at, fixed=False) if since < PATIENCE else None
-        if ahead is None and lane.limit is not None and since < PATIENCE:
+        if ahead is None and since < PATIENCE:
             ahead = _ahead(dual, at, fixed=True)
         if ahead is None:
             return None
