@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.optimise.stress import stress_problem
+from tests.optimise.stress import missed, stress_problem
 
 from gammastar.core.costs import TradeCost
 from gammastar.core.rows import AbsoluteSum, LinearRows, RiskCone
@@ -61,21 +61,6 @@ def agree(case: Case) -> None:
     assert mine == pytest.approx(theirs, rel=1e-8, abs=1e-12), case.seed
     np.testing.assert_allclose(case.fast.weights, case.cones.weights, atol=1e-5, err_msg=str(case.seed))
     assert missed(problem, case.fast.weights) <= 1e-9, case.seed
-
-
-def missed(problem: Problem, w: Any) -> float:
-    """Return by how much the rows are missed, written a second time."""
-    found = [float((problem.lower - w[problem.free]).max()), float((w[problem.free] - problem.upper).max())]
-    cash = 1.0 - float(w.sum())
-    found += [problem.cash[0] - cash, cash - problem.cash[1]]
-    for row in problem.rows:
-        if isinstance(row, LinearRows):
-            found += [float((row.lower - row.matrix @ w).max()), float((row.matrix @ w - row.upper).max())]
-        if isinstance(row, RiskCone):
-            found.append(float(np.sqrt(row.covariance.quadratic(w - row.centre))) - row.limit)
-        if isinstance(row, AbsoluteSum):
-            found.append(float(np.abs(w - row.centre).sum()) - row.limit)
-    return max(found)
 
 
 @pytest.fixture(scope="module")
