@@ -42,6 +42,7 @@ SEARCH = 10
 """Points tried on one line."""
 REGULAR, LEAN = 1e-10, 1e-3
 """Of the mean diagonal, added to the Hessian."""
+SHORT = 0.05
 ROUNDS = 8
 """Tries at which prices of inequalities are held at zero."""
 NEVER = 1e13
@@ -73,7 +74,7 @@ class _Dual:
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
         self.k, self.r, self.q = len(lane.exposure), len(lane.low), len(lane.up)
-        self.least = lane.aversion[1]
+        self.least, self.damping = lane.aversion[1], REGULAR
         self.columns = np.empty((len(lane.gain), self.k + self.r))
         self.columns[:, : self.k] = lane.loadings.T
         self.columns[:, self.k :] = lane.rows.T
@@ -168,7 +169,7 @@ class _Model:
         diagonal = self.matrix.reshape(-1)[:: p + 1]
         diagonal[:k] += self.ratio
         least = dual.whole * min(LEAN, max(REGULAR, at.worst))
-        diagonal += np.maximum(least - diagonal, REGULAR * dual.whole)
+        diagonal += np.maximum(least - diagonal, dual.damping * dual.whole)
         self.right = np.empty((2, p))
         self.right[0], self.right[1] = at.missed, self.ends[0]
         self.right[1, :k] += self.tilt * at.f
@@ -185,7 +186,7 @@ class _Model:
             return None
         moves = dpotrs(root, right.T, lower=1, overwrite_b=1)[0].T
         nu, least = 1.0 / self.sigma, self.dual.least
-        to = nu if fixed else self._turn(moves) if self.dual.lane.limit is not None else min(GROW * nu, 1.0 / least)
+        to = nu if fixed else self._turn(moves)
         kappa = self.at.kappa if to == nu else 0.0 if to * least >= 1.0 else 1.0 / to - least
         self.change, self.turned = moves[0] + (to - nu) * moves[1], to - nu
         price = (self.scaled + self.change) * (least + kappa)
@@ -226,7 +227,7 @@ def _root(a: float, b: float, c: float) -> float:
 
 def _rise(dual: _Dual, at: _At, price: ndarray, kappa: float) -> float:
     """Return the derivative of the dual at a point along a direction."""
-    return float(at.missed @ price) + (0.5 * (at.risk - dual.squared) * kappa if kappa and dual.lane.limit is not None else 0.0)
+    return float(at.missed @ price) + (0.5 * (at.risk - dual.squared) * kappa if kappa else 0.0)
 
 
 def _ahead(dual: _Dual, at: _At, *, fixed: bool) -> tuple[ndarray, float, float] | None:
@@ -258,6 +259,14 @@ def _ahead(dual: _Dual, at: _At, *, fixed: bool) -> tuple[ndarray, float, float]
     return None
 
 
+def _softer(dual: _Dual, at: _At) -> _At:
+    """Return the point with less of a kappa that only keeps names off their bounds for a start; prices stay as they are against sigma."""
+    before = dual.least + at.kappa
+    sigma = before / GROW if before > 1.2 * GROW * dual.least else dual.least
+    price = at.price * (sigma / before)
+    return dual.at(price, sigma - dual.least, dual.lane.gain - dual.columns @ price[: dual.k + dual.r])
+
+
 def _search(dual: _Dual, at: _At, way: ndarray, turn: float, longest: float) -> _At:
     """Return a point along a direction, at most `longest` away, where the dual's derivative along it is small."""
     k = dual.k
@@ -282,7 +291,11 @@ def _search(dual: _Dual, at: _At, way: ndarray, turn: float, longest: float) -> 
             break
         length = low + (high - low) * min(max(rise_low / (rise_low - rise_high), 0.1), 0.5)
     else:
-        return kept
+        found, length = kept, low
+    if length < SHORT:
+        dual.damping = min(max(1e3 * dual.damping, 1e-6), 1e-2)
+    else:
+        dual.damping = max(1e-2 * dual.damping, REGULAR)
     return found
 
 
@@ -325,8 +338,12 @@ def newton(lane: Lane, start: Prices | None = None) -> Multipliers | None:
             return _told(dual, at, step)
         now = at.worst
         missed, since = (now, 0) if now < 0.5 * missed else (missed, since + 1)
-        ahead = _ahead(dual, at, fixed=False) if since < PATIENCE else None
-        if ahead is None and since < PATIENCE:
+        if since >= PATIENCE:
+            return None
+        if lane.limit is None and at.kappa > 0.0:
+            at, since = _softer(dual, at), 0
+        ahead = _ahead(dual, at, fixed=lane.limit is None)
+        if ahead is None and lane.limit is not None:
             ahead = _ahead(dual, at, fixed=True)
         if ahead is None:
             return None
