@@ -16,7 +16,7 @@ from gammastar.core.rows import AbsoluteSum, Budget, ConvexRow, LargestSum, Line
 from gammastar.optimise.certify import Duals, Proof, prove
 from gammastar.optimise.excess import violations
 from gammastar.optimise.interior import interior_point
-from gammastar.optimise.lane import lane_of
+from gammastar.optimise.lane import lane_of, same_array, same_covariance
 from gammastar.optimise.newton import Prices, newton
 
 if TYPE_CHECKING:
@@ -88,8 +88,9 @@ def fast_answer(problem: Problem, warm: Warm | None = None) -> FastAnswer | None
         problem: the convex part of it.
         warm: an optimum of a problem like it.
     """
-    inside = [row for row in problem.rows if not _set_aside(row, problem)]
-    aside = [row for row in problem.rows if _set_aside(row, problem)]
+    apart = [_set_aside(row, problem) for row in problem.rows]
+    inside = [row for row, away in zip(problem.rows, apart, strict=True) if not away]
+    aside = [row for row, away in zip(problem.rows, apart, strict=True) if away]
     if any(row.penalty is not None for row in aside):
         return None
     lines: dict[int, set[int]] = {}
@@ -114,11 +115,9 @@ def _set_aside(row: ConvexRow, problem: Problem) -> bool:
     if isinstance(row, LinearRows):
         return len(row.labels) > MANY_LINES
     if isinstance(row, AbsoluteSum):
-        return not np.array_equal(row.centre, problem.held)
+        return not same_array(row.centre, problem.held)
     if isinstance(row, RiskCone):
-        first = problem.variances[0]
-        return not (np.array_equal(row.centre, problem.benchmark) and np.array_equal(row.covariance.loadings, first.covariance.loadings)
-                    and np.array_equal(row.covariance.specific, first.covariance.specific))  # fmt: skip
+        return not (same_array(row.centre, problem.benchmark) and same_covariance(row.covariance, problem.variances[0].covariance))
     return isinstance(row, LargestSum)
 
 

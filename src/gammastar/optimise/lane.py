@@ -9,7 +9,7 @@ In ``y = w - benchmark`` of the names that can move, with factor exposures ``f =
 
 from __future__ import annotations
 
-__all__ = ["Lane", "RowSource", "lane_of"]
+__all__ = ["Lane", "RowSource", "lane_of", "same_array", "same_covariance"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -171,20 +171,22 @@ def _has_form(problem: Problem, cones: list[RiskCone], sums: list[AbsoluteSum]) 
     sigma = variance.covariance
     if sigma.loadings.shape[1] > MOST_FACTORS or not variance.specific > 0.0 or variance.factor < 0.0:
         return False
-    if not _same(variance.centre, problem.benchmark) or not (sigma.specific[problem.free] > 0.0).all():
+    if not same_array(variance.centre, problem.benchmark) or not (sigma.specific[problem.free] > 0.0).all():
         return False
-    if cones and not (cones[0].limit > 0.0 and _same(cones[0].centre, problem.benchmark) and _same_covariance(cones[0].covariance, sigma)):
+    if cones and not (cones[0].limit > 0.0 and same_array(cones[0].centre, problem.benchmark) and same_covariance(cones[0].covariance, sigma)):
         return False
     centre = problem.held if not problem.cost.free or not sums else sums[0].centre
-    return all(_same(row.centre, centre) for row in sums)
+    return all(same_array(row.centre, centre) for row in sums)
 
 
-def _same(a: ndarray, b: ndarray) -> bool:
+def same_array(a: ndarray, b: ndarray) -> bool:
+    """Return whether two arrays are one, or have the same entries."""
     return a is b or bool(np.array_equal(a, b))
 
 
-def _same_covariance(a: FactoredCovariance, b: FactoredCovariance) -> bool:
-    return a is b or (_same(a.loadings, b.loadings) and _same(a.specific, b.specific))
+def same_covariance(a: FactoredCovariance, b: FactoredCovariance) -> bool:
+    """Return whether two covariances are one, or have the same entries."""
+    return a is b or (same_array(a.loadings, b.loadings) and same_array(a.specific, b.specific))
 
 
 _Coupling = tuple["ndarray", "ndarray", "ndarray", int, tuple[RowSource, ...]]

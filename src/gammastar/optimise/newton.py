@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from gammastar.optimise.lane import Lane
 
-GROW, CURVED = 3.0, 0.3
+GROW, CURVED = 3.0, 0.2
+RATIO = 1.5
 FIRST = 12
 """Tries at the first kappa."""
 STEPS, PATIENCE = 30, 10
@@ -310,7 +311,7 @@ def _first_kappa(dual: _Dual, pull: Float[ndarray, " m"]) -> float:
     for _ in range(FIRST):
         y = np.minimum(np.maximum(ideal / sigma, lane.lower), lane.upper)
         ratio = float(y @ (lane.specific * y)) / dual.squared
-        if ratio <= 1.5 and np.count_nonzero((np.abs(y * sigma - ideal) <= 1e-9 * np.abs(ideal)) & moved) >= wanted:
+        if ratio <= RATIO and np.count_nonzero((np.abs(y * sigma - ideal) <= 1e-9 * np.abs(ideal)) & moved) >= wanted:
             break
         sigma *= min(max(np.sqrt(ratio), 2.0), 4.0)
     return float(sigma - dual.least)
