@@ -44,7 +44,7 @@ SEARCH = 10
 REGULAR, LEAN = 1e-10, 1e-3
 """Of the mean diagonal, added to the Hessian."""
 SHORT = 0.05
-ROUNDS = 8
+ROUNDS = 6
 """Tries at which prices of inequalities are held at zero."""
 NEVER = 1e13
 """Times the whole diagonal: a price with that much curvature stays where it is put."""

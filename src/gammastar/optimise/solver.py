@@ -37,7 +37,7 @@ ATTEMPTS = ((1e-9, 0.99), (1e-8, 0.99), (1e-8, 0.95), (1e-8, 0.8))
 """Tolerance, and part of the way to the edge of the cones that a step may go: shorter steps cost iterations, and do not get stuck at the edge."""
 
 
-FAST_FROM = 150
+FAST_FROM = 80
 """Free names from which the fast rung is tried: below, the cone solver takes no longer."""
 
 
