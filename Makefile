@@ -67,6 +67,8 @@ check-slow: env .venv/.replications  ## the slow part: long runs on real data, M
 bench: env  ## benchmarks: one proposal against cvxpy, the real run by phase
 	$(BIN)/python benchmarks/proposal.py
 	$(BIN)/python benchmarks/rules.py
+	$(BIN)/python benchmarks/lane.py
+	$(BIN)/python benchmarks/ladder.py
 	$(BIN)/python benchmarks/real_run.py
 	$(BIN)/python benchmarks/decomposition.py
 	$(BIN)/python benchmarks/simulation.py

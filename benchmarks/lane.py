@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from proposal import mandate, market, modelled
 
 from gammastar.core.covariance import FactoredCovariance
 from gammastar.optimise.certify import prove
-from gammastar.optimise.fast import _duals
+from gammastar.optimise.fast import duals_of
 from gammastar.optimise.lane import lane_of
 from gammastar.optimise.newton import newton
 from gammastar.optimise.problem import state_problem
 from gammastar.optimise.solver import Answer, Outcome, solve
+from proposal import mandate, market, modelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ def measure(names: int, repeats: int) -> dict[str, Any]:
         "of_which_lane": lambda: lane_of(problem),
     }
     if lane is not None and found is not None:
-        duals = _duals(problem, lane, found)
+        duals = duals_of(problem, lane, found)
         jobs |= {"of_which_newton_cold": lambda: newton(lane), "of_which_proof": lambda: prove(problem, cold.weights, duals)}
     seconds = medians(jobs, repeats)
     value = problem.value

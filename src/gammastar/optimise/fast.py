@@ -5,7 +5,7 @@ What has another form, has no answer or cannot be proved is left to the cone sol
 
 from __future__ import annotations
 
-__all__ = ["FastAnswer", "Warm", "fast_answer"]
+__all__ = ["FastAnswer", "Warm", "duals_of", "fast_answer"]
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -157,7 +157,7 @@ def _certified(problem: Problem, lane: Lane, found: Multipliers | None, *, by_ne
     columns = problem.free[lane.moving]
     weights[columns] = problem.benchmark[columns] + found.y
     weights[columns] = np.minimum(np.maximum(weights[columns], problem.lower[lane.moving]), problem.upper[lane.moving])
-    duals = _duals(problem, lane, found)
+    duals = duals_of(problem, lane, found)
     proof = prove(problem, weights, duals)
     if not proof.holds:
         return None
@@ -186,7 +186,7 @@ def _prices_to_start(problem: Problem, lane: Lane, warm: Warm) -> Prices | None:
     return Prices((lane.aversion[0] + kappa) * (lane.loadings @ y + lane.exposure), rows, sums, kappa)
 
 
-def _duals(problem: Problem, lane: Lane, found: Multipliers) -> Duals:
+def duals_of(problem: Problem, lane: Lane, found: Multipliers) -> Duals:
     """Return the lane's multipliers as those of the problem's rows."""
     budget, by_row = 0.0, {}
     for source in lane.sources:

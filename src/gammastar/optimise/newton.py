@@ -16,6 +16,7 @@ from __future__ import annotations
 
 __all__ = ["Prices", "newton"]
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -31,19 +32,18 @@ if TYPE_CHECKING:
 
     from gammastar.optimise.lane import Lane
 
-GROW, CURVED = 3.0, 0.2
-RATIO = 1.5
-FIRST = 12
-"""Tries at the first kappa."""
 STEPS, PATIENCE = 30, 10
 """Newton steps, and steps without halving what the couplings miss, after which the interior point is the better way."""
 MISSED, RISK = 1e-12, 1e-12
 """Good enough: by which couplings are missed, in weight; the squared risk, relative to its limit."""
-SEARCH = 10
-"""Points tried on one line."""
-REGULAR, LEAN = 1e-10, 1e-3
-"""Of the mean diagonal, added to the Hessian."""
-SHORT = 0.05
+FIRST, RATIO, CURVED = 12, 1.5, 0.2
+"""Tries at the first kappa; it is enough where specific risk squared is below so many times the limit's and such a part of the names off their bounds."""
+GROW = 3.0
+"""How much 1 / sigma may grow in one step."""
+SEARCH, FLAT, STEEP, SHORT = 10, 0.05, 0.7, 0.05
+"""Points tried on one line; parts of the first derivative, below zero and above, at which its end is near enough; length below which a step was short."""
+REGULAR, LEAN, MOST = 1e-10, 1e-3, 1e-2
+"""Damping, in parts of the Hessian with all names free: the least; of a coupling that few free names move; the most after short steps."""
 ROUNDS = 6
 """Tries at which prices of inequalities are held at zero."""
 NEVER = 1e13
@@ -70,12 +70,12 @@ class Prices:
 
 
 class _Dual:
-    """The dual of a lane: what does not change from step to step."""
+    """The dual of a lane: what does not change from step to step, and the damping of the next one (Levenberg and Marquardt's)."""
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
         self.k, self.r, self.q = len(lane.exposure), len(lane.low), len(lane.up)
-        self.least, self.damping = lane.aversion[1], REGULAR
+        self.least, self.damping = lane.aversion[1], REGULAR  # the least sigma
         self.columns = np.empty((len(lane.gain), self.k + self.r))
         self.columns[:, : self.k] = lane.loadings.T
         self.columns[:, self.k :] = lane.rows.T
@@ -130,7 +130,19 @@ class _Dual:
 
 @dataclass(eq=False)
 class _At:
-    """Prices with the weights that belong to them."""
+    """Prices with the weights that belong to them.
+
+    Args:
+        price: of factors, rows and limited sums, one after the other, shape (p,).
+        kappa: of half the squared risk.
+        pull: v, shape (m,).
+        y: shape (m,).
+        free: names strictly between bounds and kinks, shape (m,).
+        above: which of them are bought, shape (m,).
+        f: ``phi / theta``, shape (k,).
+        missed: derivative of the dual by each price, shape (p,).
+        risk: squared.
+    """
 
     price: Float[ndarray, " p"]
     kappa: float
@@ -223,7 +235,7 @@ def _root(a: float, b: float, c: float) -> float:
     inner = b * b - a * c
     if inner <= 0.0:
         return -b / a
-    return (np.sqrt(inner) - b) / a if b <= 0.0 else -c / (np.sqrt(inner) + b)
+    return (math.sqrt(inner) - b) / a if b <= 0.0 else -c / (math.sqrt(inner) + b)
 
 
 def _rise(dual: _Dual, at: _At, price: ndarray, kappa: float) -> float:
@@ -273,7 +285,7 @@ def _search(dual: _Dual, at: _At, way: ndarray, turn: float, longest: float) -> 
     k = dual.k
     first = _rise(dual, at, way, turn)
     swing = -(dual.columns @ way[: k + dual.r])
-    low, high, length, found = 0.0, None, longest, at
+    low, high, length, found = 0.0, longest, longest, at
     rise_low, rise_high, kept = first, 0.0, at
     for _ in range(SEARCH):
         there = at.price + length * way
@@ -282,26 +294,24 @@ def _search(dual: _Dual, at: _At, way: ndarray, turn: float, longest: float) -> 
             there[k:][dual.inequality & (np.abs(there[k:]) <= 1e-13 * np.abs(side))] = 0.0
         found = dual.at(there, at.kappa + length * turn, at.pull + length * swing)
         rise = _rise(dual, found, way, turn)
-        if rise >= -0.05 * first and (rise <= 0.7 * first or length == longest):
+        if rise >= -FLAT * first and (rise <= STEEP * first or length == longest):
             break
         if rise > 0.0:
             low, rise_low, kept = length, rise, found
         else:
             high, rise_high = length, rise
-        if high is None:
-            break
         length = low + (high - low) * min(max(rise_low / (rise_low - rise_high), 0.1), 0.5)
     else:
         found, length = kept, low
-    if length < SHORT:
-        dual.damping = min(max(1e3 * dual.damping, 1e-6), 1e-2)
-    else:
-        dual.damping = max(1e-2 * dual.damping, REGULAR)
+    dual.damping = min(max(1e3 * dual.damping, 1e-6), MOST) if length < SHORT else max(1e-2 * dual.damping, REGULAR)
     return found
 
 
 def _first_kappa(dual: _Dual, pull: Float[ndarray, " m"]) -> float:
-    """Return about what the risk limit costs where there is specific risk alone; zero without a limit, or where it does not bind."""
+    """Return a kappa to start from: with specific risk alone the limit about holds, and enough names are off their bounds.
+
+    Too much is better than too little: on the way down names come to their bounds one after the other, and the steps stay good.
+    """
     lane = dual.lane
     if dual.kinked:
         pull = np.maximum(pull - lane.buy, 0.0) + np.minimum(pull + lane.sell, 0.0)
@@ -311,7 +321,8 @@ def _first_kappa(dual: _Dual, pull: Float[ndarray, " m"]) -> float:
     for _ in range(FIRST):
         y = np.minimum(np.maximum(ideal / sigma, lane.lower), lane.upper)
         ratio = float(y @ (lane.specific * y)) / dual.squared
-        if ratio <= RATIO and np.count_nonzero((np.abs(y * sigma - ideal) <= 1e-9 * np.abs(ideal)) & moved) >= wanted:
+        off = np.abs(y * sigma - ideal) <= 1e-9 * np.abs(ideal)
+        if ratio <= RATIO and np.count_nonzero(off & moved) >= wanted:
             break
         sigma *= min(max(np.sqrt(ratio), 2.0), 4.0)
     return float(sigma - dual.least)
@@ -353,9 +364,9 @@ def newton(lane: Lane, start: Prices | None = None) -> Multipliers | None:
 
 
 def _told(dual: _Dual, at: _At, steps: int) -> Multipliers:
+    """Return the point with the multipliers of its bounds: what is left of the slope, net of the cost of trading on."""
     lane, k, r = dual.lane, dual.k, dual.r
     slope = at.pull - (dual.least + at.kappa) * lane.specific * at.y
-    up, down = np.zeros(len(at.y)), np.zeros(len(at.y))
     if dual.kinked:
         sums = at.price[k + r :]
         buy, sell = lane.buy + sums @ lane.up, lane.sell + sums @ lane.down
