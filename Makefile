@@ -76,6 +76,8 @@ bench: env .venv/.peers  ## benchmarks: proposals and a walk-forward beside cvxp
 	$(BIN)/python benchmarks/proposal.py
 	$(PEERS)/bin/python benchmarks/rules.py
 	$(PEERS)/bin/python benchmarks/walk_forward.py
+	$(BIN)/python benchmarks/lane.py
+	$(BIN)/python benchmarks/ladder.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/real_run.py
 	$(BIN)/python benchmarks/decomposition.py

@@ -29,6 +29,7 @@ from gammastar.mandate import (
 )
 from gammastar.market.calendar import Clock, Frequency
 from gammastar.market.panel import Panel
+from gammastar.optimise import solver
 from gammastar.simulate import Firms, LargeCapMarket
 from gammastar.trade import fold
 from gammastar.trade.ledger import Fills
@@ -120,6 +121,24 @@ def test_a_run_split_in_two_is_the_whole_to_the_bit(small_panel: Panel, request:
     assert second.track.holdings is not None
     assert np.array_equal(np.concatenate((first.track.holdings.weights, second.track.holdings.weights)), whole.track.holdings.weights)
     assert np.array_equal(second.state.positions.quantity, whole.state.positions.quantity)
+
+
+@pytest.mark.parametrize("split", ["2008-08-29", "2009-02-18"])
+def test_a_run_split_in_two_starts_its_searches_where_the_whole_does(small_panel: Panel, capture: Mandate, split: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each search starts is in the state: with weekly decisions by the fast rungs, the halves are the whole to the bit."""
+    monkeypatch.setattr(solver, "FAST_FROM", 1)
+    mandate = replace(capture, clocks=Clocks(Clock.WEEKLY, Clock.WEEKLY, 1))
+    whole = run_backtest(mandate, small_panel, START)
+    first = run_backtest(mandate, small_panel, START, split)
+    second = run_backtest(mandate, small_panel, resume=first.state)
+    assert first.state.warm is not None
+    assert np.array_equal(np.concatenate((first.track.portfolio, second.track.portfolio)), whole.track.portfolio)
+    assert np.array_equal(second.state.positions.quantity, whole.state.positions.quantity)
+    assert second.state.warm is not None
+    assert whole.state.warm is not None
+    assert second.state.warm.weights.tobytes() == whole.state.warm.weights.tobytes()
+    cold = run_backtest(mandate, small_panel, resume=replace(first.state, warm=None))
+    np.testing.assert_allclose(cold.track.portfolio, second.track.portfolio, atol=1e-8)
 
 
 def test_the_same_run_twice_is_the_same(small_panel: Panel, capture: Mandate) -> None:

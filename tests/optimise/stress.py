@@ -89,3 +89,18 @@ def _rows(rng: np.random.Generator, mu: ndarray, held: ndarray, sigma: FactoredC
         cash, premium = (0.0, between(rng, 1e-3, 0.05)), float(rng.choice([0.0, 0.03]))
         rows.append(Budget("cash", *cash, premium))
     return tuple(rows), cash, premium
+
+
+def missed(problem: Problem, w: ndarray) -> float:
+    """Return by how much the rows are missed, written a second time."""
+    found = [float((problem.lower - w[problem.free]).max()), float((w[problem.free] - problem.upper).max())]
+    cash = 1.0 - float(w.sum())
+    found += [problem.cash[0] - cash, cash - problem.cash[1]]
+    for row in problem.rows:
+        if isinstance(row, LinearRows):
+            found += [float((row.lower - row.matrix @ w).max()), float((row.matrix @ w - row.upper).max())]
+        if isinstance(row, RiskCone):
+            found.append(float(np.sqrt(row.covariance.quadratic(w - row.centre))) - row.limit)
+        if isinstance(row, AbsoluteSum):
+            found.append(float(np.abs(w - row.centre).sum()) - row.limit)
+    return max(found)

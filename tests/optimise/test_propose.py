@@ -206,7 +206,7 @@ def test_a_tampered_answer_is_not_released(bench: Any, monkeypatch: pytest.Monke
     assert propose(mandate, m).status is Status.OPTIMAL
     honest = decide.best_answer
 
-    def solve(problem: Problem) -> Answer:
+    def solve(problem: Problem, *others: object) -> Answer:
         answer = honest(problem)
         return replace(answer, weights=pushed(answer.weights, 1e-6, lambda w: bench.violations(mandate, m, w)[rule.name]))
 
@@ -222,7 +222,7 @@ def test_a_tampered_exclusion_is_not_released(bench: Any, monkeypatch: pytest.Mo
     mandate = Mandate(rules=(bench.excluding(5), TrackingError(0.05)), data=bench.policy)
     honest = decide.best_answer
 
-    def solve(problem: Problem) -> Answer:
+    def solve(problem: Problem, *others: object) -> Answer:
         answer = honest(problem)
         weights = answer.weights.copy()
         weights[5] += 1e-6
@@ -237,7 +237,7 @@ def test_an_answer_that_is_no_number_is_not_released(bench: Any, monkeypatch: py
     mandate = Mandate(rules=(ActiveWeight(0.01), TrackingError(0.05)), data=bench.policy)
     honest = decide.best_answer
 
-    def solve(problem: Problem) -> Answer:
+    def solve(problem: Problem, *others: object) -> Answer:
         answer = honest(problem)
         return replace(answer, weights=np.full(len(answer.weights), np.nan))
 

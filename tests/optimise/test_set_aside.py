@@ -55,16 +55,16 @@ def test_setting_rows_aside_changes_nothing(bench: Any, seed: int, tight: bool) 
     for rule, price in whole.prices.items():
         assert fast.prices[rule] == pytest.approx(price, rel=1e-3, abs=3e-6), rule
     if not tight:
-        assert fast.rung is Rung.INTERIOR
+        assert fast.rung is not Rung.CONES
 
 
 def test_both_ways_out_are_taken(bench: Any) -> None:
     """A row set aside that binds sends the problem to the cone solver; lines that bind are put in."""
     rungs = [solve(posed(bench, seed, tight=True)).rung for seed in range(10)]
     assert Rung.CONES in rungs
-    assert Rung.INTERIOR in rungs
+    assert set(rungs) - {Rung.CONES}
 
 
 def test_issuers_that_bind_are_put_in(bench: Any) -> None:
-    problem = next(p for p in (posed(bench, seed, tight=True) for seed in range(40)) if (a := solve(p)).rung is Rung.INTERIOR and a.prices["concentration.issuer"] > 1e-4)
+    problem = next(p for p in (posed(bench, seed, tight=True) for seed in range(40)) if (a := solve(p)).rung is not Rung.CONES and a.prices["concentration.issuer"] > 1e-4)
     assert solve(problem).prices["concentration.issuer"] == pytest.approx(solve(problem, clarabel=True).prices["concentration.issuer"], rel=1e-3)

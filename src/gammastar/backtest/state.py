@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
     from gammastar.core.covariance import FactoredCovariance
+    from gammastar.optimise.fast import Warm
     from gammastar.trade.ledger import Positions
 
 
@@ -44,6 +45,7 @@ class RunState:
         pending: trades not yet made, the earliest first.
         turned: trades of the last twelve months, position and two-way traded weight.
         formed: position of the close at which a generated strategy last formed its portfolio.
+        warm: where the next search for targets starts.
     """
 
     position: int
@@ -55,3 +57,4 @@ class RunState:
     pending: tuple[Pending, ...] = ()
     formed: int = 0
     turned: tuple[tuple[int, float], ...] = ()
+    warm: Warm | None = None

@@ -235,14 +235,14 @@ class Engine:
 
     def _reoptimise(self, state: RunState, moment: Moment, *, first: bool) -> tuple[RunState, Proposal]:
         """Return the state with new targets; where the rules contradict each other or the solver fails, the old ones stay in force."""
-        proposal = propose(self.mandate, moment)
+        proposal = propose(self.mandate, moment, warm=state.warm)
         generated = isinstance(self.mandate.strategy, Generated)
         if proposal.status is Status.UNSOLVED and first:
             raise UnsolvedError(str(moment.session), f"no target weights: {proposal.advice}", advice="gammastar propose on this date shows the rules at work")
         if proposal.status is Status.CONFLICT and first and not generated:
             raise ConflictError(str(moment.session), proposal.advice, got=", ".join(proposal.conflict),
                                 advice="loosen one of these rules, or start on another date")
-        state = replace(state, covariance=proposal.moment.covariance)
+        state = replace(state, covariance=proposal.moment.covariance, warm=proposal.warm or state.warm)
         if proposal.status is Status.UNSOLVED or (proposal.status is Status.CONFLICT and not generated):
             return state, proposal
         reset = np.zeros(len(moment.assets), dtype=bool) if generated else neutral_names(self.mandate, moment)

@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 
 def indicator(codes: Int[ndarray, " n"], groups: int) -> csr_array:
     """Return which assets belong to each group: one where ``codes[i] == g``, shape (groups, n), sparse."""
-    n = len(codes)
-    return csr_array((np.ones(n), (codes, np.arange(n))), shape=(groups, n))
+    n, ends = len(codes), np.zeros(groups + 1, dtype=np.int32)
+    np.cumsum(np.bincount(codes, minlength=groups), out=ends[1:])
+    return csr_array((np.ones(n), np.argsort(codes, kind="stable").astype(np.int32), ends), shape=(groups, n))
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from gammastar.mandate.mandate import Mandate
     from gammastar.market.moment import Moment
+    from gammastar.optimise.fast import Warm
+    from gammastar.optimise.solver import Rung
 
 PER_ONE_PERCENT_IN_BP = 0.01 * 1e4
 
@@ -46,9 +48,11 @@ class _Verdict:
     relaxed: tuple[Relaxation, ...] = ()
     choices: tuple[Relaxation, ...] = ()
     gap: float | None = None
+    rung: Rung | None = None
+    warm: Warm | None = None
 
 
-def propose(mandate: Mandate, moment: Moment, *, relax: bool = False) -> Proposal:
+def propose(mandate: Mandate, moment: Moment, *, relax: bool = False, warm: Warm | None = None) -> Proposal:
     """Return target weights for `mandate` from what is known at `moment`, and nothing else.
 
     Args:
@@ -56,6 +60,7 @@ def propose(mandate: Mandate, moment: Moment, *, relax: bool = False) -> Proposa
         moment: without a covariance, the mandate's risk model estimates it; without holdings, the benchmark is assumed to be held; without a
             value, the mandate's capital.
         relax: where rules contradict each other, let them give way in the order of their priorities; the status is then RELAXED.
+        warm: of the last proposal, to start the search from; the answer is the same without, to what is proved of it.
 
     Raises:
         StaleDataError: histories are too short for the risk model.
@@ -67,7 +72,7 @@ def propose(mandate: Mandate, moment: Moment, *, relax: bool = False) -> Proposa
     moment = with_risk(mandate, moment)
     _refuse_unknown(mandate, moment)
     problem = state_problem(mandate, moment)
-    answer = best_answer(problem)
+    answer = best_answer(problem, warm)
     if answer.outcome is not Outcome.SOLVED and hard_answer(mandate, moment).outcome is Outcome.INFEASIBLE:
         found = _contradicted(mandate, moment, relax=relax)
         return found if found.problem is not None else replace(found, problem=problem)  # a relaxed proposal brings the problem it solved
@@ -123,7 +128,7 @@ def _released(mandate: Mandate, moment: Moment, answer: Answer, given: tuple[Rel
     binding = {rule: price * PER_ONE_PERCENT_IN_BP for rule, price in answer.prices.items() if abs(price) > 1e-9}
     exceeded = {rule: excess for rule, excess in answer.exceeded.items() if excess > 1e-9}
     advice = relaxed_advice(mandate, given) if given else ""
-    verdict = _Verdict(status, binding, (), advice, exceeded, given, (), answer.gap)
+    verdict = _Verdict(status, binding, (), advice, exceeded, given, (), answer.gap, answer.rung, answer.warm)
     proposal = _proposal(mandate, moment, clean(answer.weights, cash=any(isinstance(rule, Cash) for rule in mandate.rules)), verdict)
     readings = proposal.readings if kept is None else check_weights(kept, proposal.targets, moment)
     broken = [reading.rule for reading in readings if reading.breached]
@@ -208,6 +213,8 @@ def _proposal(mandate: Mandate, moment: Moment, targets: Float[ndarray, " n"], v
         relaxed=verdict.relaxed,
         choices=verdict.choices,
         gap=verdict.gap,
+        rung=verdict.rung,
+        warm=verdict.warm,
     )
 
 

@@ -23,6 +23,7 @@ from gammastar.optimise.solver import Answer, Outcome, solve
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gammastar.optimise.fast import Warm
     from gammastar.optimise.problem import Problem
 
 
@@ -48,7 +49,7 @@ ENOUGH, LEAST = 0.01, 1e-6
 """A gap to the relaxation, as a part of its objective and in growth a year, that is not worked on."""
 
 
-def best_answer(problem: Problem) -> Answer:
+def best_answer(problem: Problem, warm: Warm | None = None) -> Answer:
     """Return the best weights found that keep every row of `problem`, the discrete ones too.
 
     Without discrete rows this is `solve`. With some, the relaxation is solved first. Where it breaks a discrete row, a piece is chosen for each
@@ -58,12 +59,13 @@ def best_answer(problem: Problem) -> Answer:
 
     Args:
         problem: as posed by `gammastar.optimise.problem.state_problem`.
+        warm: an optimum of a problem like it, to start from; not used with discrete rows, whose answer may hang on a last digit of the relaxation.
 
     Returns:
         SOLVED with a gap; INFEASIBLE if the relaxation is; FAILED, with the discrete rules that could not be kept in the message, if no weights were found.
     """
     if not problem.discrete:
-        return solve(problem)
+        return solve(problem, warm=warm)
     if any(isinstance(row, WholeLots) for row in problem.discrete) and not _room_in_cash(problem):
         return Answer(Outcome.FAILED, problem.fixed, message=NO_ROOM)
     settled = settle_fixed(problem)

@@ -1,11 +1,11 @@
-"""The fast rung of the solver: problems of the common form by a factor-form interior point, every answer proved before it leaves.
+"""The fast rungs of the solver: problems of the common form by Newton in prices, else by an interior point in factor form, every answer proved before it leaves.
 
 What has another form, has no answer or cannot be proved is left to the cone solver.
 """
 
 from __future__ import annotations
 
-__all__ = ["FastAnswer", "fast_answer"]
+__all__ = ["FastAnswer", "Warm", "duals_of", "fast_answer"]
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,9 +16,12 @@ from gammastar.core.rows import AbsoluteSum, Budget, ConvexRow, LargestSum, Line
 from gammastar.optimise.certify import Duals, Proof, prove
 from gammastar.optimise.excess import violations
 from gammastar.optimise.interior import interior_point
-from gammastar.optimise.lane import lane_of
+from gammastar.optimise.lane import lane_of, same_array, same_covariance
+from gammastar.optimise.newton import Prices, newton
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jaxtyping import Float
     from numpy import ndarray
 
@@ -36,23 +39,46 @@ BROKEN = 1e-11
 
 
 @dataclass(frozen=True, eq=False)
+class Warm:
+    """Where the next problem's search starts: an optimum and its prices. Only the way there depends on it, not the answer.
+
+    Args:
+        weights: shape (n,).
+        budget: price of what is invested.
+        linear: prices of the lines of linear rows, by rule.
+        sums: of limited sums, by rule.
+        kappa: of half the squared risk.
+    """
+
+    weights: Float[ndarray, " n"]
+    budget: float
+    linear: Mapping[str, Float[ndarray, " r"]]
+    sums: Mapping[str, float]
+    kappa: float
+
+
+@dataclass(frozen=True, eq=False)
 class FastAnswer:
     """Weights that are proved to be the optimum.
 
     Args:
         weights: shape (n,).
         prices: d(objective) / d(limit) by rule.
-        iterations: of the interior point.
+        iterations: of the method that found them.
         proof: of the weights.
+        warm: to start the next search from.
+        newton: whether Newton's method found them, not the interior point.
     """
 
     weights: Float[ndarray, " n"]
     prices: dict[str, float]
     iterations: int
     proof: Proof
+    warm: Warm
+    newton: bool
 
 
-def fast_answer(problem: Problem) -> FastAnswer | None:
+def fast_answer(problem: Problem, warm: Warm | None = None) -> FastAnswer | None:
     """Return the optimum of a problem of the common form, or None where it has another form or nothing could be proved.
 
     Rows that the form has no place for, and long lists of lines (issuers), are set aside first. If the optimum without them keeps them, it is the optimum
@@ -60,20 +86,23 @@ def fast_answer(problem: Problem) -> FastAnswer | None:
 
     Args:
         problem: the convex part of it.
+        warm: an optimum of a problem like it.
     """
-    inside = [row for row in problem.rows if not _set_aside(row, problem)]
-    aside = [row for row in problem.rows if _set_aside(row, problem)]
+    apart = [_set_aside(row, problem) for row in problem.rows]
+    inside = [row for row, away in zip(problem.rows, apart, strict=True) if not away]
+    aside = [row for row, away in zip(problem.rows, apart, strict=True) if away]
     if any(row.penalty is not None for row in aside):
         return None
     lines: dict[int, set[int]] = {}
     for _ in range(ROUNDS):
         cuts = [_lines(aside[k], sorted(chosen)) for k, chosen in lines.items()]
-        found = _proved(replace(problem, rows=(*inside, *cuts)) if aside else problem)
+        found = _proved(replace(problem, rows=(*inside, *cuts)) if aside else problem, warm)
         if found is None:
             return None
         broken = {k: at for k, row in enumerate(aside) if len(at := np.flatnonzero(violations(row, found.weights)[0] > BROKEN))}
         if not broken:
             return found
+        warm = found.warm
         if any(not isinstance(aside[k], LinearRows) for k in broken):
             return None
         for k, at in broken.items():
@@ -86,11 +115,9 @@ def _set_aside(row: ConvexRow, problem: Problem) -> bool:
     if isinstance(row, LinearRows):
         return len(row.labels) > MANY_LINES
     if isinstance(row, AbsoluteSum):
-        return not np.array_equal(row.centre, problem.held)
+        return not same_array(row.centre, problem.held)
     if isinstance(row, RiskCone):
-        first = problem.variances[0]
-        return not (np.array_equal(row.centre, problem.benchmark) and np.array_equal(row.covariance.loadings, first.covariance.loadings)
-                    and np.array_equal(row.covariance.specific, first.covariance.specific))  # fmt: skip
+        return not (same_array(row.centre, problem.benchmark) and same_covariance(row.covariance, problem.variances[0].covariance))
     return isinstance(row, LargestSum)
 
 
@@ -108,25 +135,58 @@ def _lines(row: ConvexRow, chosen: list[int]) -> LinearRows:
                    lower_slope=whole.lower_slope[at], upper_slope=whole.upper_slope[at])  # fmt: skip
 
 
-def _proved(problem: Problem) -> FastAnswer | None:
-    """Return the optimum of a problem in the common form, proved; None otherwise."""
+def _proved(problem: Problem, warm: Warm | None) -> FastAnswer | None:
+    """Return the optimum of a problem in the common form, proved; None otherwise. From a warm start, from a cold one, by the interior point."""
     lane = lane_of(problem)
-    found = None if lane is None else interior_point(lane)
-    if lane is None or found is None:
+    if lane is None:
+        return None
+    start = None if warm is None else _prices_to_start(problem, lane, warm)
+    if start is not None:
+        found = _certified(problem, lane, newton(lane, start), by_newton=True)
+        if found is not None:
+            return found
+    return _certified(problem, lane, newton(lane), by_newton=True) or _certified(problem, lane, interior_point(lane), by_newton=False)
+
+
+def _certified(problem: Problem, lane: Lane, found: Multipliers | None, *, by_newton: bool) -> FastAnswer | None:
+    """Return an answer if it can be proved."""
+    if found is None:
         return None
     weights = problem.fixed.copy()
     weights[problem.free] = 0.5 * (problem.lower + problem.upper)  # where bounds leave no room
     columns = problem.free[lane.moving]
     weights[columns] = problem.benchmark[columns] + found.y
     weights[columns] = np.minimum(np.maximum(weights[columns], problem.lower[lane.moving]), problem.upper[lane.moving])
-    duals = _duals(problem, lane, found)
+    duals = duals_of(problem, lane, found)
     proof = prove(problem, weights, duals)
     if not proof.holds:
         return None
-    return FastAnswer(weights, _prices(problem, lane, found, duals, proof.slope), found.iterations, proof)
+    linear = {problem.rows[place].rule: price for place, price in duals.linear.items()}
+    sums = {problem.rows[place].rule: price for place, price in duals.sums.items()}
+    warm = Warm(weights, duals.budget, linear, sums, duals.kappa)
+    return FastAnswer(weights, _prices(problem, lane, found, duals, proof.slope), found.iterations, proof, warm, by_newton)
 
 
-def _duals(problem: Problem, lane: Lane, found: Multipliers) -> Duals:
+def _prices_to_start(problem: Problem, lane: Lane, warm: Warm) -> Prices | None:
+    """Return the prices of an earlier optimum as those of the lane's couplings; None where it is of other assets."""
+    if len(warm.weights) != len(problem.benchmark):
+        return None
+    columns = problem.free[lane.moving]
+    y = np.minimum(np.maximum(warm.weights[columns] - problem.benchmark[columns], lane.lower), lane.upper)
+    kappa = warm.kappa if lane.limit is not None else 0.0
+    rows = np.zeros(len(lane.low))
+    for source in lane.sources:
+        if isinstance(source.row, LinearRows):
+            price = warm.linear.get(source.row.rule)
+            if price is not None and len(price) == len(source.row.lower):
+                rows[source.place] = price[source.kept] * source.size
+        else:
+            rows[source.place] = warm.budget * source.size
+    sums = np.array([warm.sums.get(row.rule, 0.0) for row in lane.sums])
+    return Prices((lane.aversion[0] + kappa) * (lane.loadings @ y + lane.exposure), rows, sums, kappa)
+
+
+def duals_of(problem: Problem, lane: Lane, found: Multipliers) -> Duals:
     """Return the lane's multipliers as those of the problem's rows."""
     budget, by_row = 0.0, {}
     for source in lane.sources:

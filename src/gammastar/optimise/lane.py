@@ -9,7 +9,7 @@ In ``y = w - benchmark`` of the names that can move, with factor exposures ``f =
 
 from __future__ import annotations
 
-__all__ = ["Lane", "RowSource", "lane_of"]
+__all__ = ["Lane", "RowSource", "lane_of", "same_array", "same_covariance"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -171,20 +171,22 @@ def _has_form(problem: Problem, cones: list[RiskCone], sums: list[AbsoluteSum]) 
     sigma = variance.covariance
     if sigma.loadings.shape[1] > MOST_FACTORS or not variance.specific > 0.0 or variance.factor < 0.0:
         return False
-    if not _same(variance.centre, problem.benchmark) or not (sigma.specific[problem.free] > 0.0).all():
+    if not same_array(variance.centre, problem.benchmark) or not (sigma.specific[problem.free] > 0.0).all():
         return False
-    if cones and not (cones[0].limit > 0.0 and _same(cones[0].centre, problem.benchmark) and _same_covariance(cones[0].covariance, sigma)):
+    if cones and not (cones[0].limit > 0.0 and same_array(cones[0].centre, problem.benchmark) and same_covariance(cones[0].covariance, sigma)):
         return False
     centre = problem.held if not problem.cost.free or not sums else sums[0].centre
-    return all(_same(row.centre, centre) for row in sums)
+    return all(same_array(row.centre, centre) for row in sums)
 
 
-def _same(a: ndarray, b: ndarray) -> bool:
+def same_array(a: ndarray, b: ndarray) -> bool:
+    """Return whether two arrays are one, or have the same entries."""
     return a is b or bool(np.array_equal(a, b))
 
 
-def _same_covariance(a: FactoredCovariance, b: FactoredCovariance) -> bool:
-    return a is b or (_same(a.loadings, b.loadings) and _same(a.specific, b.specific))
+def same_covariance(a: FactoredCovariance, b: FactoredCovariance) -> bool:
+    """Return whether two covariances are one, or have the same entries."""
+    return a is b or (same_array(a.loadings, b.loadings) and same_array(a.specific, b.specific))
 
 
 _Coupling = tuple["ndarray", "ndarray", "ndarray", int, tuple[RowSource, ...]]
@@ -226,20 +228,44 @@ def _coupling(problem: Problem, base: ndarray, columns: ndarray, box: tuple[ndar
 
 def _lines(row: LinearRows, base: ndarray, columns: ndarray, box: tuple[ndarray, ndarray]) -> tuple[tuple[ndarray, ndarray, ndarray], ndarray]:
     """Return the lines of `row` that the box does not keep by itself, with finite bounds, and which they are."""
-    matrix = row.matrix
-    at = matrix @ base
     middle, radius = np.zeros(len(base)), np.zeros(len(base))
     middle[columns], radius[columns] = 0.5 * (box[0] + box[1]), 0.5 * (box[1] - box[0])
-    reach, width = matrix @ middle, abs(matrix) @ radius
+    at, reach, width = _products(row.matrix, base, middle, radius)
     least, most = reach - width, reach + width
     low, high = row.lower - at, row.upper - at
     kept = np.flatnonzero((low > least) | (high < most))
-    chosen: Any = matrix[kept]
-    dense = (chosen.toarray() if sparse.issparse(chosen) else chosen)[:, columns]
+    dense = _dense(row.matrix, kept)[:, columns]
     margin = width[kept] + 1e-6  # a side that cannot bind is put out of reach
     low = np.where(low > least, low, -np.inf)[kept]
     high = np.where(high < most, high, np.inf)[kept]
     return (dense, np.where(np.isfinite(low), low, least[kept] - margin), np.where(np.isfinite(high), high, most[kept] + margin)), kept
+
+
+def _lines_of_entries(matrix: Any) -> Int[ndarray, " entries"]:
+    """Return the line of each entry of a sparse matrix."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+
+
+def _products(matrix: Any, at: ndarray, middle: ndarray, radius: ndarray) -> tuple[ndarray, ndarray, ndarray]:
+    """Return ``matrix @ at``, ``matrix @ middle`` and ``abs(matrix) @ radius``; on the entries themselves where the matrix is sparse, which is quicker."""
+    if not sparse.issparse(matrix):
+        return matrix @ at, matrix @ middle, np.abs(matrix) @ radius
+    count, data, names, lines = matrix.shape[0], matrix.data, matrix.indices, _lines_of_entries(matrix)
+    found = [np.bincount(lines, weights=part, minlength=count) for part in (data * at[names], data * middle[names], np.abs(data) * radius[names])]
+    return found[0], found[1], found[2]
+
+
+def _dense(matrix: Any, kept: Int[ndarray, " r"]) -> Float[ndarray, "r n"]:
+    """Return some lines of a matrix, dense."""
+    if not sparse.issparse(matrix):
+        return np.asarray(matrix[kept])
+    place = np.full(matrix.shape[0], -1)
+    place[kept] = np.arange(len(kept))
+    to = place[_lines_of_entries(matrix)]
+    chosen = to >= 0
+    found = np.zeros((len(kept), matrix.shape[1]))
+    np.add.at(found, (to[chosen], matrix.indices[chosen]), matrix.data[chosen])
+    return found
 
 
 _Kinks = tuple["ndarray", "ndarray", "ndarray", "ndarray", "ndarray", tuple[AbsoluteSum, ...]]

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from gammastar.mandate.rules import Reading
     from gammastar.market.moment import Moment
+    from gammastar.optimise.fast import Warm
     from gammastar.optimise.problem import Problem
+    from gammastar.optimise.solver import Rung
 
 
 class Status(StrEnum):
@@ -105,6 +107,8 @@ class Proposal:
         objective: expected growth advantage net of amortised cost and penalties, a year; None for a generated strategy or without an answer.
         problem: that was solved, for `replay` and `why`; None for a generated strategy.
         gap: growth a year that discrete rules cost against the relaxation that a convex program can solve; None without discrete rules.
+        rung: of the solver's ladder that found the targets; None for a generated strategy or without an answer.
+        warm: where the next proposal's search may start; None where the cone solver found the targets.
     """
 
     status: Status
@@ -128,6 +132,8 @@ class Proposal:
     gap: float | None = None
     objective: float | None = None
     problem: Problem | None = None
+    rung: Rung | None = None
+    warm: Warm | None = None
 
     @property
     def risk(self) -> RiskParts | None:

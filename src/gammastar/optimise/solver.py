@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from numpy import ndarray
 
+    from gammastar.optimise.fast import Warm
     from gammastar.optimise.problem import Problem
 
 
@@ -36,13 +37,14 @@ ATTEMPTS = ((1e-9, 0.99), (1e-8, 0.99), (1e-8, 0.95), (1e-8, 0.8))
 """Tolerance, and part of the way to the edge of the cones that a step may go: shorter steps cost iterations, and do not get stuck at the edge."""
 
 
-FAST_FROM = 150
+FAST_FROM = 80
 """Free names from which the fast rung is tried: below, the cone solver takes no longer."""
 
 
 class Rung(Enum):
     """Which solver found an answer."""
 
+    NEWTON = "Newton in prices"
     INTERIOR = "interior point in factor form"
     CONES = "cone solver"
 
@@ -70,6 +72,7 @@ class Answer:
         duals: of all rows, in the order of the formulation; d(objective) / d(right side). None from the fast rung.
         gap: of a rounded answer: growth a year below that of the relaxation; None where nothing was rounded.
         rung: which solver found it.
+        warm: where the next search may start; None from the cone solver.
     """
 
     outcome: Outcome
@@ -82,6 +85,7 @@ class Answer:
     duals: Float[ndarray, " rows"] | None = None
     gap: float | None = None
     rung: Rung = Rung.CONES
+    warm: Warm | None = None
 
 
 def solve(
@@ -91,6 +95,7 @@ def solve(
     least: Mapping[str, float] | None = None,
     most: Mapping[str, float] | None = None,
     clarabel: bool = False,
+    warm: Warm | None = None,
 ) -> Answer:
     """Return the optimal weights of `problem`, or the certificate that there are none.
 
@@ -100,6 +105,7 @@ def solve(
         least: minimise, in place of the objective, the sum of what elastic rules are exceeded by, each times its weight here.
         most: the most that each elastic rule may be exceeded by; without an entry, any amount.
         clarabel: go to the cone solver whatever the problem's form (for the duals of all rows).
+        warm: an optimum of a problem like it, to start from.
     """
     if problem.crossed:
         names = {name: 1.0 for low, high, _ in problem.crossed for name in (low, high)}
@@ -108,9 +114,9 @@ def solve(
     if overfull:
         return Answer(Outcome.INFEASIBLE, problem.fixed, certificate=overfull, message="bounds do not sum to one")
     plain = not (clarabel or feasibility_only) and least is None and most is None and len(problem.free) >= FAST_FROM
-    fast = fast_answer(problem) if plain else None
+    fast = fast_answer(problem, warm) if plain else None
     if fast is not None:
-        return Answer(Outcome.SOLVED, fast.weights, fast.prices, iterations=fast.iterations, message="Solved", rung=Rung.INTERIOR)
+        return Answer(Outcome.SOLVED, fast.weights, fast.prices, iterations=fast.iterations, message="Solved", rung=Rung.NEWTON if fast.newton else Rung.INTERIOR, warm=fast.warm)
     formulation = formulate(problem, most or {})
     stack = formulation.stack
     linear, quadratic = np.concatenate(stack.linear), np.concatenate(stack.quadratic)

@@ -296,7 +296,7 @@ def test_a_relaxed_answer_beyond_its_amounts_is_not_released(plots: Any, monkeyp
     rules = (out(int(m.benchmark.argmax()), priority=1), g.ActiveWeight(0.01, priority=2))
     honest, top = decide.best_answer, int(m.benchmark.argmax())
 
-    def dishonest(problem: Problem) -> Answer:
+    def dishonest(problem: Problem, *others: object) -> Answer:
         answer = honest(problem)
         pushed = answer.weights.copy()
         pushed[top] += beyond
