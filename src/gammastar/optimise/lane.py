@@ -135,7 +135,7 @@ def lane_of(problem: Problem) -> Lane | None:
     return Lane(
         moving=moving,
         gain=(problem.growth + problem.premium)[columns],
-        loadings=np.ascontiguousarray(sigma.loadings[columns].T),
+        loadings=sigma.loadings[columns].T,
         specific=sigma.specific[columns],
         exposure=sigma.loadings.T @ away,
         rest=float(away @ (sigma.specific * away)),
@@ -230,38 +230,40 @@ def _lines(row: LinearRows, base: ndarray, columns: ndarray, box: tuple[ndarray,
     """Return the lines of `row` that the box does not keep by itself, with finite bounds, and which they are."""
     middle, radius = np.zeros(len(base)), np.zeros(len(base))
     middle[columns], radius[columns] = 0.5 * (box[0] + box[1]), 0.5 * (box[1] - box[0])
-    at, reach, width = _products(row.matrix, base, middle, radius)
+    owner = _lines_of_entries(row.matrix)
+    at, reach, width = _products(row.matrix, owner, (base, middle, radius))
     least, most = reach - width, reach + width
     low, high = row.lower - at, row.upper - at
     kept = np.flatnonzero((low > least) | (high < most))
-    dense = _dense(row.matrix, kept)[:, columns]
+    dense = _dense(row.matrix, owner, kept)[:, columns]
     margin = width[kept] + 1e-6  # a side that cannot bind is put out of reach
     low = np.where(low > least, low, -np.inf)[kept]
     high = np.where(high < most, high, np.inf)[kept]
     return (dense, np.where(np.isfinite(low), low, least[kept] - margin), np.where(np.isfinite(high), high, most[kept] + margin)), kept
 
 
-def _lines_of_entries(matrix: Any) -> Int[ndarray, " entries"]:
-    """Return the line of each entry of a sparse matrix."""
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+def _lines_of_entries(matrix: Any) -> Int[ndarray, " entries"] | None:
+    """Return the line of each entry of a sparse matrix; None of a dense one."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) if sparse.issparse(matrix) else None
 
 
-def _products(matrix: Any, at: ndarray, middle: ndarray, radius: ndarray) -> tuple[ndarray, ndarray, ndarray]:
-    """Return ``matrix @ at``, ``matrix @ middle`` and ``abs(matrix) @ radius``; on the entries themselves where the matrix is sparse, which is quicker."""
-    if not sparse.issparse(matrix):
-        return matrix @ at, matrix @ middle, np.abs(matrix) @ radius
-    count, data, names, lines = matrix.shape[0], matrix.data, matrix.indices, _lines_of_entries(matrix)
-    found = [np.bincount(lines, weights=part, minlength=count) for part in (data * at[names], data * middle[names], np.abs(data) * radius[names])]
+def _products(matrix: Any, owner: ndarray | None, sides: tuple[ndarray, ndarray, ndarray]) -> tuple[ndarray, ndarray, ndarray]:
+    """Return ``matrix @ base``, ``matrix @ middle`` and ``abs(matrix) @ radius``; on the entries themselves where the matrix is sparse, which is quicker."""
+    base, middle, radius = sides
+    if owner is None:
+        return matrix @ base, matrix @ middle, np.abs(matrix) @ radius
+    count, data, names = matrix.shape[0], matrix.data, matrix.indices
+    found = [np.bincount(owner, weights=part, minlength=count) for part in (data * base[names], data * middle[names], np.abs(data) * radius[names])]
     return found[0], found[1], found[2]
 
 
-def _dense(matrix: Any, kept: Int[ndarray, " r"]) -> Float[ndarray, "r n"]:
+def _dense(matrix: Any, owner: ndarray | None, kept: Int[ndarray, " r"]) -> Float[ndarray, "r n"]:
     """Return some lines of a matrix, dense."""
-    if not sparse.issparse(matrix):
+    if owner is None:
         return np.asarray(matrix[kept])
     place = np.full(matrix.shape[0], -1)
     place[kept] = np.arange(len(kept))
-    to = place[_lines_of_entries(matrix)]
+    to = place[owner]
     chosen = to >= 0
     found = np.zeros((len(kept), matrix.shape[1]))
     np.add.at(found, (to[chosen], matrix.indices[chosen]), matrix.data[chosen])
