@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
     from gammastar.core.covariance import FactoredCovariance
+    from gammastar.risk.online import OnlineRisk
     from gammastar.trade.ledger import Positions
 
 
@@ -44,6 +45,8 @@ class RunState:
         pending: trades not yet made, the earliest first.
         turned: trades of the last twelve months, position and two-way traded weight.
         formed: position of the close at which a generated strategy last formed its portfolio.
+        risk: the mandate's risk model with what it has seen; None without one.
+        second_risk: the same of the second model.
     """
 
     position: int
@@ -55,3 +58,5 @@ class RunState:
     pending: tuple[Pending, ...] = ()
     formed: int = 0
     turned: tuple[tuple[int, float], ...] = ()
+    risk: OnlineRisk | None = None
+    second_risk: OnlineRisk | None = None
