@@ -95,7 +95,7 @@ def _covariance(fitted: object, names: int) -> Float[ndarray, "m m"]:
     elif isinstance(fitted, _HasDistribution):
         dense = np.asarray(fitted.return_distribution_.covariance, dtype=np.float64)
     else:
-        raise ValueError(f"{type(fitted).__name__} has neither covariance_ nor return_distribution_.covariance after fit")
+        raise TypeError(f"{type(fitted).__name__} has neither covariance_ nor return_distribution_.covariance after fit")
     if dense.shape != (names, names) or not bool(np.all(np.isfinite(dense))):
         raise ValueError(f"{type(fitted).__name__} returned a covariance of shape {dense.shape}, or one that is not finite; expected {(names, names)}")
     return 0.5 * (dense + dense.T)

@@ -103,8 +103,6 @@ def sections_of(moment: Moment, styles: tuple[str, ...], style: Float[ndarray, "
     """Return the regressions with the exposures of the moment, whose standardised characteristics are `style`."""
     count = len(moment.sector_labels)
     exposures = np.column_stack((np.ones(len(moment.assets)), np.eye(count)[moment.sector_codes], style.T))
-    # a name that is neither in the index nor seen has no exposure
-    exposures[~(moment.members | rows.observed.any(axis=0))] = 0.0
     is_sector = np.repeat((False, True, False), (1, count, len(styles)))
     return CrossSections(("market", *moment.sector_labels, *styles), rows.returns, rows.complete, rows.residuals, rows.observed, exposures, is_sector)
 

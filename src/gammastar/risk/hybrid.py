@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from gammastar.core.covariance import FactoredCovariance
     from gammastar.market.moment import Moment
 
+ROUNDING = 1e-12
+"""Residuals of a name alone in its sector are nothing but rounding, whose correlations mean nothing."""
+
 
 @dataclass(frozen=True)
 class HybridFactors:
@@ -143,7 +146,7 @@ class HybridFactors:
         weights = 0.5 ** (age / self.correlation_half_life)
         standard = residuals * np.sqrt(weights)[:, None]
         norms = np.sqrt(np.einsum("tm,tm->m", standard, standard))
-        standard /= np.where(norms > 0.0, norms, 1.0)
+        standard *= np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > ROUNDING)
         count = min(self.components, *standard.shape)
         loadings = leading_components(standard, count) if count else np.zeros((len(known), 0))
         loadings = without_noise(loadings, effective_sessions(weights)) if count else loadings

@@ -243,9 +243,14 @@ class OnlineSections:
         """Return what is kept after many new sessions, regressed together."""
         found = cross_sections(moment, window=min(new, self.model.window), styles=self.model.styles)
         kept = self.kept or _Kept.nothing(self.model.window, found.returns.shape[1], len(moment.assets))
-        style = found.exposures[:, found.exposures.shape[1] - len(self.model.styles) :].T
         rows = SectionRows(found.returns, found.complete, found.residuals, found.observed)
-        return kept.after(rows, _fresh_sums(moment, len(moment.returns)), style)
+        sums = _fresh_sums(moment, len(moment.returns))
+        return kept.after(rows, sums, self._style(moment, moment.benchmark_history[-1:], sums))
+
+    def _style(self, moment: Moment, mu: Float[ndarray, "1 n"], sums: Float[ndarray, "8 1 n"]) -> Float[ndarray, "k n"]:
+        """Return the standardised characteristics of one close."""
+        known = characteristics_of_sums(sums, mu, minimum=max(A_YEAR[moment.frequency] // 4, 2), month=A_MONTH[moment.frequency])
+        return np.asarray(standard_styles(known, mu, self.model.styles)[0])
 
     def _session(self, moment: Moment, t: int, kept: _Kept) -> _Kept:
         """Return what is kept after session t."""
@@ -260,8 +265,7 @@ class OnlineSections:
             dropped = [t - back for back in (A_YEAR[moment.frequency], A_MONTH[moment.frequency])]
             old = [observed_returns(moment, slice(s, s + 1), everything) if s >= 0 else None for s in dropped]
             sums = moved_sums(kept.sums, new, *old)
-        known = characteristics_of_sums(sums, mu, minimum=max(A_YEAR[moment.frequency] // 4, 2), month=A_MONTH[moment.frequency])
-        return kept.after(rows, sums, standard_styles(known, mu, self.model.styles)[0])
+        return kept.after(rows, sums, self._style(moment, mu, sums))
 
 
 def _fresh_sums(moment: Moment, stop: int) -> Float[ndarray, "8 1 n"]:

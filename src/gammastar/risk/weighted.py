@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 
     from gammastar.market.moment import Moment
 
+DUST: Final = 1e-6
+"""A weight up to this is none: a hundredth of a basis point."""
+
 _FEW: Final = 8
 """Times the number of components that a matrix has to be larger than for an iteration to pay."""
 
 
 def wanted_names(moment: Moment) -> Bool[ndarray, " n"]:
-    """Return which names are in the benchmark or held."""
-    held = np.zeros_like(moment.members) if moment.holdings is None else moment.holdings != 0.0
+    """Return which names are in the benchmark or held; a solver's dust is no holding, or its last digits would decide what factors are."""
+    held = np.zeros_like(moment.members) if moment.holdings is None else np.abs(moment.holdings) > DUST
     return np.asarray(moment.members | held)
 
 
@@ -96,10 +99,12 @@ def _largest(gram: Float[ndarray, "m m"], count: int) -> tuple[Float[ndarray, " 
     if size > _FEW * count and float(np.trace(gram)) > 0.0:
         start = 1.0 + 0.5 * np.cos(np.arange(size) * 2.0)
         try:
-            return eigsh(gram, k=count, which="LA", v0=start, ncv=min(size, max(3 * count, 20)), tol=0.0)
+            values, vectors = eigsh(gram, k=count, which="LA", v0=start, ncv=min(size, max(3 * count, 20)), tol=0.0)
+            return np.asarray(values), np.asarray(vectors)
         except ArpackError:  # a spectrum without gaps: the dense method always answers
             pass
-    return eigh(gram, subset_by_index=(size - count, size - 1), driver="evr")
+    values, vectors = eigh(gram, subset_by_index=(size - count, size - 1), driver="evr")
+    return np.asarray(values), np.asarray(vectors)
 
 
 def effective_sessions(weights: Float[ndarray, " t"]) -> float:
