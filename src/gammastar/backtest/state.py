@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from gammastar.core.covariance import FactoredCovariance
     from gammastar.optimise.fast import Warm
+    from gammastar.risk.online import OnlineRisk
     from gammastar.trade.ledger import Positions
 
 
@@ -46,6 +47,8 @@ class RunState:
         turned: trades of the last twelve months, position and two-way traded weight.
         formed: position of the close at which a generated strategy last formed its portfolio.
         warm: where the next search for targets starts.
+        risk: the mandate's risk model with what it has seen; None without one.
+        second_risk: the same of the second model.
     """
 
     position: int
@@ -58,3 +61,5 @@ class RunState:
     formed: int = 0
     turned: tuple[tuple[int, float], ...] = ()
     warm: Warm | None = None
+    risk: OnlineRisk | None = None
+    second_risk: OnlineRisk | None = None

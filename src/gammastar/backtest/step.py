@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gammastar.backtest.state import Pending, RunState
-from gammastar.errors import ConflictError, GammastarError, UsageError
+from gammastar.errors import ConflictError, GammastarError, StaleDataError, UsageError
 from gammastar.mandate.strategy import Generated
 from gammastar.optimise.decide import propose
 from gammastar.optimise.problem import neutral_names
 from gammastar.optimise.proposal import Proposal, Status
+from gammastar.risk.online import online_risk
 from gammastar.trade.execution import execute
 from gammastar.trade.ledger import Dividends, Event, Fills, Opening, Positions, Splits, apply_event, fold
 from gammastar.trade.targets import fixed_targets, left_names, within_band, without_names
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from gammastar.mandate.mandate import Mandate
     from gammastar.market.moment import Moment
     from gammastar.market.panel import Panel
+    from gammastar.risk.online import OnlineRisk
+    from gammastar.risk.statistical import RiskModel
 
 INDEX_CHANGE = 1e-4
 """One-way change of the index weights, other than by returns, that a generated strategy follows at once (below it is rounding of weights)."""
@@ -68,6 +71,13 @@ class Session:
         if self.decision is None or not self.released:
             return ()
         return tuple(reading.rule for reading in self.decision.readings if reading.breached)
+
+
+def _up_to_date(known: OnlineRisk | None, model: RiskModel | None, moment: Moment) -> OnlineRisk | None:
+    """Return the online form of `model` after the moment; `known` is what the run has of it."""
+    if model is None:
+        return None
+    return (known if known is not None and known.model == model else online_risk(model)).update(moment)
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,8 +243,25 @@ class Engine:
         begins = int(self.year_begins[t])
         return tuple((at, weight) for at, weight in state.turned if at >= begins)
 
+    def _estimated(self, state: RunState, moment: Moment) -> tuple[RunState, Moment]:
+        """Return the state with its risk models up to date, and the moment with their estimates; one that a strategy can do without may be missing."""
+        state = replace(state, risk=_up_to_date(state.risk, self.mandate.risk, moment),
+                        second_risk=_up_to_date(state.second_risk, self.mandate.second_risk, moment))  # fmt: skip
+        if state.risk is None:
+            return state, moment
+        generated = isinstance(self.mandate.strategy, Generated)
+        try:
+            first = state.risk.estimate(moment)
+        except StaleDataError:
+            if generated:
+                return state, moment
+            raise
+        second = None if state.second_risk is None or generated else state.second_risk.estimate(moment)
+        return state, moment.with_risk(first, second)
+
     def _reoptimise(self, state: RunState, moment: Moment, *, first: bool) -> tuple[RunState, Proposal]:
         """Return the state with new targets; where the rules contradict each other or the solver fails, the old ones stay in force."""
+        state, moment = self._estimated(state, moment)
         proposal = propose(self.mandate, moment, warm=state.warm)
         generated = isinstance(self.mandate.strategy, Generated)
         if proposal.status is Status.UNSOLVED and first:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["A_MONTH", "A_YEAR", "STYLES", "Observed", "running_characteristics"]
+__all__ = [
+    "A_MONTH",
+    "A_YEAR",
+    "STYLES",
+    "Observed",
+    "characteristics_of_sums",
+    "moved_sums",
+    "running_characteristics",
+    "running_sums",
+]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -12,6 +21,8 @@ import numpy as np
 from gammastar.market.calendar import Frequency
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jaxtyping import Bool, Float
     from numpy import ndarray
 
@@ -62,17 +73,70 @@ def running_characteristics(
     rows, sessions = len(weights), len(history.logs)
     if minimum < 2 or rows > sessions:
         raise ValueError(f"need a minimum of 2 or more and no more than {sessions} rows of weights, got {minimum} and {rows}")
-    year, month = A_YEAR[history.frequency], A_MONTH[history.frequency]
+    return characteristics_of_sums(running_sums(history, rows), weights, minimum=minimum, month=A_MONTH[history.frequency])
+
+
+def running_sums(history: Observed, rows: int) -> Float[ndarray, "8 r n"]:
+    """Return, at the closes of the last `rows` sessions, the sums that characteristics are made of.
+
+    Over the last year: number of observed returns, sum of log returns x, of x^2, of the index's log returns i (where x is observed), of i^2, of x i;
+    over the last month: number, and sum of x.
+    """
+    sessions = len(history.logs)
     stops = np.arange(sessions - rows + 1, sessions + 1)
-    spans = {"year": (np.maximum(stops - year, 0), stops), "month": (np.maximum(stops - month, 0), stops)}
-    logs, observed = history.logs, history.observed.astype(np.float64)
-    cumulated, counted = _from_zero(logs), _from_zero(observed)
-    count, total = _between(counted, *spans["year"]), _between(cumulated, *spans["year"])
+    years, months = [], []
+    for position, terms in enumerate(_terms(history)):
+        cumulated = _from_zero(terms)
+        years.append(_between(cumulated, np.maximum(stops - A_YEAR[history.frequency], 0), stops))
+        if position < _OF_A_MONTH:
+            months.append(_between(cumulated, np.maximum(stops - A_MONTH[history.frequency], 0), stops))
+    return np.stack([*years, *months])
+
+
+def moved_sums(sums: Float[ndarray, "8 1 n"], new: Observed, a_year_ago: Observed | None, a_month_ago: Observed | None) -> Float[ndarray, "8 1 n"]:
+    """Return `running_sums` one session later: what is new is added, what is a year and a month old dropped. Each `Observed` is one session.
+
+    Rounding stays: a caller sums anew from time to time.
+    """
+    added = list(_terms(new))
+    moved = sums + np.stack([*added, *added[:_OF_A_MONTH]])
+    if a_year_ago is not None:
+        moved[:-_OF_A_MONTH] -= np.stack(list(_terms(a_year_ago)))
+    if a_month_ago is not None:
+        for position, terms in zip(range(_OF_A_MONTH), _terms(a_month_ago), strict=False):
+            moved[position - _OF_A_MONTH] -= terms
+    return np.asarray(moved)
+
+
+_OF_A_MONTH: Final = 2
+"""How many of the terms are also summed over a month: the first ones."""
+
+_STILL: Final = 1e-14
+"""Variance a session (a year's sum of the index's squares) below which nothing moved; sums of a year are right to about 1e-16."""
+
+
+def _terms(history: Observed) -> Iterator[Float[ndarray, "t n"]]:
+    """Yield what is summed, in the order of `running_sums`."""
+    observed, index = history.observed.astype(np.float64), history.index[:, None]
+    yield observed
+    yield history.logs
+    yield history.logs * history.logs
+    yield observed * index
+    yield observed * (index * index)
+    yield history.logs * index
+
+
+def characteristics_of_sums(
+    sums: Float[ndarray, "8 r n"], weights: Float[ndarray, "r n"], *, minimum: int, month: int
+) -> dict[str, tuple[Float[ndarray, "r n"], Bool[ndarray, "r n"]]]:
+    """Return the `running_characteristics` that these `running_sums` make; `month` in sessions."""
+    count, total, squares, of_index, index_squares, product, in_month, of_month = sums
     enough, divisor = count >= minimum, np.maximum(count, 1.0)
-    variance = (_between(_from_zero(logs * logs), *spans["year"]) - total * total / divisor) / np.maximum(count - 1.0, 1.0)
-    moves = enough & (variance > 1e-20)
-    slope, sloped = _slope(history, observed, spans["year"], (total, divisor))
-    of_month, in_month = _between(cumulated, *spans["month"]), _between(counted, *spans["month"])
+    variance = (squares - total * total / divisor) / np.maximum(count - 1.0, 1.0)
+    moves = enough & (variance > _STILL)
+    spread = index_squares - of_index * of_index / divisor
+    sloped = spread > _STILL
+    slope = np.divide(product - of_index * total / divisor, spread, out=np.zeros_like(product), where=sloped)
     return {
         "size": _size(weights),
         "volatility": (0.5 * np.log(variance, out=np.zeros_like(variance), where=moves), moves),
@@ -86,17 +150,6 @@ def _size(weights: Float[ndarray, "r n"]) -> tuple[ndarray, ndarray]:
     member = weights > 0.0
     least = np.min(weights, axis=1, where=member, initial=np.inf, keepdims=True)
     return np.log(np.where(member, weights, least)), np.ones_like(member)
-
-
-def _slope(history: Observed, observed: ndarray, span: tuple[ndarray, ndarray], moments: tuple[ndarray, ndarray]) -> tuple[ndarray, ndarray]:
-    """Return the slope on the index over a span, and where the index moved; `moments` are the sums of log returns and the numbers of them."""
-    total, divisor = moments
-    index = history.index[:, None]
-    of_index = _between(_from_zero(observed * index), *span)
-    spread = _between(_from_zero(observed * (index * index)), *span) - of_index * of_index / divisor
-    product = _between(_from_zero(history.logs * index), *span) - of_index * total / divisor
-    moves = spread > 1e-20
-    return np.divide(product, spread, out=np.zeros_like(product), where=moves), moves
 
 
 def _from_zero(values: Float[ndarray, "t n"]) -> Float[ndarray, "t1 n"]:

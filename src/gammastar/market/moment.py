@@ -48,6 +48,7 @@ class Moment:
         second_benchmark: weights of a second benchmark now, shape (n,), or None.
         flow: money paid in (positive) or out at this close, a fraction of the portfolio's value after it; the holdings know of it.
         traded_this_year: two-way turnover of the last twelve months before this trade.
+        sector_history: the group of each asset at every close so far, shape (t, n); None where only that of now is known.
     """
 
     session: np.datetime64
@@ -70,6 +71,7 @@ class Moment:
     second_benchmark: Float[ndarray, " n"] | None = None
     flow: float = 0.0
     traded_this_year: float = 0.0
+    sector_history: Int[ndarray, "t n"] | None = None
 
     @property
     def members(self) -> Bool[ndarray, " n"]:

@@ -176,6 +176,7 @@ class Panel:
             published=self.published[:until],
             sector_labels=self.sectors.labels,
             sector_codes=self.sectors.codes[position],
+            sector_history=self.sectors.codes[:until],
             groups=Named({name: Group(group.labels, group.codes[position]) for name, group in self.groups.items()}),
             price=None if self.prices is None else self.prices.close[position],
             traded=None if self.traded is None else self.traded[:until],

@@ -7,9 +7,18 @@ the close before. The weights of the regression are ``sqrt(mu_i)``; the sector r
 
 from __future__ import annotations
 
-__all__ = ["CrossSections", "cross_sections"]
+__all__ = [
+    "CrossSections",
+    "SectionRows",
+    "cross_sections",
+    "observed_returns",
+    "section_rows",
+    "sections_of",
+    "standard_styles",
+]
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,8 +59,8 @@ class CrossSections:
 def cross_sections(moment: Moment, *, window: int, styles: tuple[str, ...]) -> CrossSections:
     """Return the regressions of the last `window` sessions of a moment (fewer, if its history is shorter).
 
-    The sector of a name is its sector now, in all of them. A return of session t enters with exposures of the close of t - 1, so that row t of the
-    answer depends on data up to t alone.
+    A return of session t enters with exposures and sectors of the close of t - 1, over all that was in the index or observed then: row t of the answer
+    depends on data up to t alone. Every sector label is a factor, with return zero in a session that has nobody in it.
 
     Args:
         moment: what is known; only observed returns enter.
@@ -67,38 +76,89 @@ def cross_sections(moment: Moment, *, window: int, styles: tuple[str, ...]) -> C
     year = A_YEAR[moment.frequency]
     window = min(window, sessions - 1)
     first = max(sessions - window - year, 0)
-    columns = np.flatnonzero(moment.observed[first:].any(axis=0) | moment.members)
-    history = _observed(moment, columns, first)
-    mu = moment.benchmark_history[-window - 1 :, columns]
-    known = running_characteristics(history, mu, minimum=max(year // 4, 2))
+    closes = moment.benchmark_history[-window - 1 :]
+    columns = np.flatnonzero(moment.observed[first:].any(axis=0) | (closes > 0.0).any(axis=0) | moment.members)
+    history, mu = observed_returns(moment, slice(first, sessions), columns), closes[:, columns]
+    style = standard_styles(running_characteristics(history, mu, minimum=max(year // 4, 2)), mu, styles)
+    codes = _sector_codes(moment, slice(sessions - window - 1, sessions))[:, columns]
+    found = section_rows(mu[:-1], style[:-1], codes[:-1], len(moment.sector_labels), (history.logs[-window:], history.observed[-window:]))
+    residuals, seen = np.zeros((window, len(moment.assets))), np.zeros((window, len(moment.assets)), dtype=bool)
+    residuals[:, columns], seen[:, columns] = found.residuals, history.observed[-window:]
+    today = np.zeros((len(styles), len(moment.assets)))
+    today[:, columns] = style[-1]
+    return sections_of(moment, styles, today, SectionRows(found.returns, found.complete, residuals, seen))
+
+
+@dataclass(frozen=True, eq=False)
+class SectionRows:
+    """Regressions of w sessions: `returns` (w, k), `complete` (w,), `residuals` (w, n), `observed` (w, n), as in `CrossSections`."""
+
+    returns: Float[ndarray, "w k"]
+    complete: Bool[ndarray, " w"]
+    residuals: Float[ndarray, "w n"]
+    observed: Bool[ndarray, "w n"]
+
+
+def sections_of(moment: Moment, styles: tuple[str, ...], style: Float[ndarray, "k n"], rows: SectionRows) -> CrossSections:
+    """Return the regressions with the exposures of the moment, whose standardised characteristics are `style`."""
+    count = len(moment.sector_labels)
+    exposures = np.column_stack((np.ones(len(moment.assets)), np.eye(count)[moment.sector_codes], style.T))
+    is_sector = np.repeat((False, True, False), (1, count, len(styles)))
+    return CrossSections(("market", *moment.sector_labels, *styles), rows.returns, rows.complete, rows.residuals, rows.observed, exposures, is_sector)
+
+
+def standard_styles(
+    known: dict[str, tuple[Float[ndarray, "r n"], Bool[ndarray, "r n"]]], mu: Float[ndarray, "r n"], styles: tuple[str, ...]
+) -> Float[ndarray, "r k n"]:
+    """Return the standardised characteristics of r closes in the order of `styles`.
+
+    Raises:
+        ValueError: a style that there is none of.
+    """
     unknown = [style for style in styles if style not in known]
     if unknown:
         raise ValueError(f"there is no style {unknown[0]!r}; there are {', '.join(known)}")
-    style = np.stack([standardise_sessions(*known[name], mu) for name in styles], axis=1) if styles else np.zeros((window + 1, 0, len(columns)))
-    sectors, codes = np.unique(moment.sector_codes[columns], return_inverse=True)
-    found = _Regressions(mu[:-1], style[:-1], np.eye(len(sectors))[codes], codes)
-    logs, observed = history.logs[-window:], history.observed[-window:]
-    returns, explained = found.solve(logs, observed)
-    residuals, seen = np.zeros((window, len(moment.assets))), np.zeros((window, len(moment.assets)), dtype=bool)
-    residuals[:, columns], seen[:, columns] = np.where(observed, logs - explained, 0.0), observed
-    exposures = np.zeros((len(moment.assets), returns.shape[1]))
-    exposures[columns] = np.column_stack((np.ones(len(columns)), found.one_hot, style[-1].T))
-    labels = tuple(moment.sector_labels[sector] for sector in sectors)
-    is_sector = np.repeat((False, True, False), (1, len(labels), len(styles)))
-    return CrossSections(("market", *labels, *styles), returns, found.complete, residuals, seen, exposures, is_sector)
+    if not styles:
+        return np.zeros((len(mu), 0, mu.shape[1]))
+    return np.stack([standardise_sessions(*known[name], mu) for name in styles], axis=1)
 
 
-def _observed(moment: Moment, columns: Int[ndarray, " m"], first: int) -> Observed:
-    """Return the log returns from session `first` on, and the index's: weighted by the benchmark of the close before over what was observed."""
-    observed = moment.observed[first:, columns]
-    logs = np.log1p(np.where(observed, moment.returns[first:, columns], 0.0))
+def _sector_codes(moment: Moment, sessions: slice) -> Int[ndarray, "w n"]:
+    """Return the sectors at the closes of `sessions`; those of now, where no others are known."""
+    if moment.sector_history is not None:
+        return moment.sector_history[sessions]
+    return np.broadcast_to(moment.sector_codes, (sessions.stop - sessions.start, len(moment.assets)))
+
+
+def observed_returns(moment: Moment, sessions: slice, columns: Int[ndarray, " m"] | slice) -> Observed:
+    """Return the log returns of `sessions`, and the index's: weighted by the benchmark of the close before over what was observed."""
+    observed = moment.observed[sessions, columns]
+    logs = np.log1p(np.where(observed, moment.returns[sessions, columns], 0.0))
     weight = np.zeros_like(logs)
-    before = moment.benchmark_history[max(first - 1, 0) : -1, columns]
+    before = moment.benchmark_history[max(sessions.start - 1, 0) : sessions.stop - 1, columns]
     weight[len(weight) - len(before) :] = before
     weight *= observed
     total = weight.sum(axis=1)
     index = np.divide(np.einsum("tn,tn->t", weight, logs), total, out=np.zeros(len(logs)), where=total > 0.0)
     return Observed(logs, observed, index, moment.frequency)
+
+
+def section_rows(
+    mu: Float[ndarray, "w n"],
+    style: Float[ndarray, "w k n"],
+    codes: Int[ndarray, "w n"],
+    sectors: int,
+    after: tuple[Float[ndarray, "w n"], Bool[ndarray, "w n"]],
+) -> SectionRows:
+    """Return the regressions of log returns, and where they are data (`after`), on what the w closes before them knew."""
+    logs, observed = after
+    starts = np.concatenate(([0], np.flatnonzero((codes[1:] != codes[:-1]).any(axis=1)) + 1, [len(codes)]))
+    parts = []
+    for start, stop in pairwise(starts):  # sectors are the same within each of these
+        found = _Regressions(mu[start:stop], style[start:stop], np.eye(sectors)[codes[start]], codes[start])
+        parts.append((*found.solve(logs[start:stop], observed[start:stop]), found.complete))
+    returns, explained, complete = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return SectionRows(returns, complete, np.where(observed, logs - explained, 0.0), observed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import eigh
 
-from gammastar.core.covariance import FactoredCovariance
-from gammastar.errors import StaleDataError
 from gammastar.market.characteristics import STYLES
 from gammastar.risk.cross_section import CrossSections, cross_sections
+from gammastar.risk.online import OnlineSections
 from gammastar.risk.weighted import (
     effective_sessions,
-    fill_by_group,
+    known_names,
     leading_components,
+    spread_to_all,
     weighted_variance,
     without_noise,
 )
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from numpy import ndarray
 
+    from gammastar.core.covariance import FactoredCovariance
     from gammastar.market.moment import Moment
+
+ROUNDING = 1e-12
+"""Residuals of a name alone in its sector are nothing but rounding, whose correlations mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -81,26 +85,27 @@ class HybridFactors:
         Raises:
             StaleDataError: no name has enough observed returns.
         """
-        wanted = moment.members if moment.holdings is None else moment.members | (moment.holdings != 0.0)
-        short = moment.short_history(minimum=self.minimum, window=self.recent)
-        known = np.flatnonzero(wanted & ~short)
-        if len(known) == 0:
-            raise StaleDataError(f"{moment.session}", f"no name has {self.minimum} observed returns in the last {self.recent} sessions",
-                            advice="choose a later date, or lower the mandate's minimum_observations")
-        found = cross_sections(moment, window=self.window, styles=self.styles)
-        annual = float(moment.frequency.periods)
+        known_names(moment, minimum=self.minimum, recent=self.recent)  # refused before the work
+        return self.of_sections(moment, cross_sections(moment, window=self.window, styles=self.styles))
+
+    def online(self) -> OnlineSections:
+        """Return the form that takes one session at a time."""
+        return OnlineSections(self)
+
+    def of_sections(self, moment: Moment, found: CrossSections) -> FactoredCovariance:
+        """Return the covariance; `found` are the `cross_sections` of the moment with this window and these styles.
+
+        Raises:
+            StaleDataError: no name has enough observed returns.
+        """
+        known = known_names(moment, minimum=self.minimum, recent=self.recent)
         own = self._own_sensitivities(found, known) if self.own_sensitivities else np.zeros((len(known), found.returns.shape[1]))
         residual, variances = self._residual(found, known, own)
         covariance = self._factor_covariance(found)
         if self.remove_noise:
             covariance = covariance - noise(found, moment.benchmark[known], (known, variances))
         named = (found.exposures[known] + own) @ _root(covariance)
-        loadings = np.zeros((len(moment.assets), named.shape[1] + residual.shape[1]))
-        loadings[known] = np.column_stack((named, residual)) * np.sqrt(annual)
-        total = np.zeros(len(moment.assets))
-        total[known] = (np.einsum("nk,nk->n", named, named) + variances) * annual
-        fill_by_group(loadings, total, np.flatnonzero(wanted & short), known, moment.sector_codes)
-        return FactoredCovariance(loadings, np.maximum(total - np.einsum("nk,nk->n", loadings, loadings), 0.0))
+        return spread_to_all(moment, known, np.column_stack((named, residual)), np.einsum("nk,nk->n", named, named) + variances)
 
     def _factor_covariance(self, found: CrossSections) -> Float[ndarray, "k k"]:
         """Return the second moments of the factors' returns a session, over those in which every style was known (over all, where there is none)."""
@@ -141,7 +146,7 @@ class HybridFactors:
         weights = 0.5 ** (age / self.correlation_half_life)
         standard = residuals * np.sqrt(weights)[:, None]
         norms = np.sqrt(np.einsum("tm,tm->m", standard, standard))
-        standard /= np.where(norms > 0.0, norms, 1.0)
+        standard *= np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > ROUNDING)
         count = min(self.components, *standard.shape)
         loadings = leading_components(standard, count) if count else np.zeros((len(known), 0))
         loadings = without_noise(loadings, effective_sessions(weights)) if count else loadings

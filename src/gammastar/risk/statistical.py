@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from gammastar.core.covariance import FactoredCovariance
-from gammastar.errors import StaleDataError
-from gammastar.risk.weighted import fill_by_group, leading_components, weighted_variance
+from gammastar.risk.online import OnlineReturns, log_returns
+from gammastar.risk.weighted import known_names, leading_components, spread_to_all, weighted_variance
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from numpy import ndarray
 
+    from gammastar.core.covariance import FactoredCovariance
     from gammastar.market.moment import Moment
 
 
@@ -76,26 +76,23 @@ class StatisticalFactors:
         Raises:
             StaleDataError: no name has enough observed returns.
         """
-        wanted = moment.members if moment.holdings is None else moment.members | (moment.holdings != 0.0)
-        short = moment.short_history(minimum=self.minimum, window=self.recent)
-        known = np.flatnonzero(wanted & ~short)
-        if len(known) == 0:
-            raise StaleDataError(f"{moment.session}", f"no name has {self.minimum} observed returns in the last {self.recent} sessions",
-                            advice="choose a later date, or lower the mandate's minimum_observations")
-        loadings, variances = self._fit(moment.returns[-self.window :, known], moment.observed[-self.window :, known])
-        annual = float(moment.frequency.periods)
-        all_loadings = np.zeros((len(moment.assets), loadings.shape[1]))
-        all_variances = np.zeros(len(moment.assets))
-        all_loadings[known] = loadings * np.sqrt(annual)
-        all_variances[known] = variances * annual
-        proxies = np.flatnonzero(wanted & short)
-        fill_by_group(all_loadings, all_variances, proxies, known, moment.sector_codes)
-        specific = all_variances - np.einsum("nk,nk->n", all_loadings, all_loadings)
-        return FactoredCovariance(all_loadings, np.maximum(specific, 0.0))
+        return self.of_returns(moment, log_returns(moment, self.window))
 
-    def _fit(self, returns: Float[ndarray, "t m"], observed: Bool[ndarray, "t m"]) -> tuple[Float[ndarray, "m k"], Float[ndarray, " m"]]:
+    def online(self) -> OnlineReturns:
+        """Return the form that takes one session at a time."""
+        return OnlineReturns(self)
+
+    def of_returns(self, moment: Moment, logs: Float[ndarray, "w n"]) -> FactoredCovariance:
+        """Return the covariance; `logs` are the log returns of the last sessions of the moment, zero where not observed.
+
+        Raises:
+            StaleDataError: no name has enough observed returns.
+        """
+        known = known_names(moment, minimum=self.minimum, recent=self.recent)
+        return spread_to_all(moment, known, *self._fit(logs[:, known], moment.observed[-self.window :, known]))
+
+    def _fit(self, logs: Float[ndarray, "t m"], observed: Bool[ndarray, "t m"]) -> tuple[Float[ndarray, "m k"], Float[ndarray, " m"]]:
         """Return loadings and total variances a session of names that all have enough returns."""
-        logs = np.where(observed, np.log1p(returns), 0.0)
         age = np.arange(len(logs) - 1, -1, -1.0)
         variances = weighted_variance(logs, observed, 0.5 ** (age / self.volatility_half_life))
         if self.volatility_shrinkage > 0.0:

@@ -2,16 +2,77 @@
 
 from __future__ import annotations
 
-__all__ = ["effective_sessions", "fill_by_group", "leading_components", "weighted_variance", "without_noise"]
+__all__ = [
+    "effective_sessions",
+    "fill_by_group",
+    "known_names",
+    "leading_components",
+    "spread_to_all",
+    "weighted_variance",
+    "without_noise",
+]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.sparse.linalg import ArpackError, eigsh
+
+from gammastar.core.covariance import FactoredCovariance
+from gammastar.errors import StaleDataError
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
     from numpy import ndarray
+
+    from gammastar.market.moment import Moment
+
+DUST: Final = 1e-6
+"""A weight up to this is none: a hundredth of a basis point."""
+
+_FEW: Final = 8
+"""Times the number of components that a matrix has to be larger than for an iteration to pay."""
+
+
+def wanted_names(moment: Moment) -> Bool[ndarray, " n"]:
+    """Return which names are in the benchmark or held; a solver's dust is no holding, or its last digits would decide what factors are."""
+    held = np.zeros_like(moment.members) if moment.holdings is None else np.abs(moment.holdings) > DUST
+    return np.asarray(moment.members | held)
+
+
+def known_names(moment: Moment, *, minimum: int, recent: int) -> Int[ndarray, " m"]:
+    """Return the columns of the names in the benchmark or held that have `minimum` observed returns in the last `recent` sessions.
+
+    Raises:
+        StaleDataError: there is none.
+    """
+    known = np.flatnonzero(wanted_names(moment) & ~moment.short_history(minimum=minimum, window=recent))
+    if len(known) == 0:
+        raise StaleDataError(f"{moment.session}", f"no name has {minimum} observed returns in the last {recent} sessions",
+                             advice="choose a later date, or lower the mandate's minimum_observations")  # fmt: skip
+    return known
+
+
+def spread_to_all(
+    moment: Moment, known: Int[ndarray, " m"], loadings: Float[ndarray, "m k"], variances: Float[ndarray, " m"]
+) -> FactoredCovariance:
+    """Return the annual covariance of all n assets.
+
+    Wanted names that are not known get what is typical of their sector (`fill_by_group`), others zeros.
+
+    Args:
+        moment: what is known.
+        known: columns of the m known names.
+        loadings: theirs a session.
+        variances: theirs a session, in total; where the loadings explain more, specific variance is zero.
+    """
+    annual = float(moment.frequency.periods)
+    everywhere, total = np.zeros((len(moment.assets), loadings.shape[1])), np.zeros(len(moment.assets))
+    everywhere[known], total[known] = loadings * np.sqrt(annual), variances * annual
+    proxies = wanted_names(moment)
+    proxies[known] = False
+    fill_by_group(everywhere, total, np.flatnonzero(proxies), known, moment.sector_codes)
+    return FactoredCovariance(everywhere, np.maximum(total - np.einsum("nk,nk->n", everywhere, everywhere), 0.0))
 
 
 def weighted_variance(logs: Float[ndarray, "t m"], observed: Bool[ndarray, "t m"], weights: Float[ndarray, " t"]) -> Float[ndarray, " m"]:
@@ -20,15 +81,30 @@ def weighted_variance(logs: Float[ndarray, "t m"], observed: Bool[ndarray, "t m"
 
 
 def leading_components(standard: Float[ndarray, "t m"], count: int) -> Float[ndarray, "m k"]:
-    """Return loadings of the first components of ``standard' standard``, the largest first, through the smaller Gram matrix."""
+    """Return loadings of the first components of ``standard' standard``, the largest first, through the smaller Gram matrix.
+
+    Few components of many are found by Lanczos iteration (ARPACK) from a fixed start, so that one matrix has one answer.
+    """
     sessions, names = standard.shape
-    if names <= sessions:
-        values, vectors = eigh(standard.T @ standard, subset_by_index=(names - count, names - 1), driver="evr")
-        loadings = vectors * np.sqrt(np.maximum(values, 0.0))
-    else:
-        _, vectors = eigh(standard @ standard.T, subset_by_index=(sessions - count, sessions - 1), driver="evr")
-        loadings = standard.T @ vectors
+    wide = names > sessions
+    gram = standard @ standard.T if wide else standard.T @ standard
+    values, vectors = _largest(gram, count)
+    loadings = standard.T @ vectors if wide else vectors * np.sqrt(np.maximum(values, 0.0))
     return np.ascontiguousarray(loadings[:, ::-1])
+
+
+def _largest(gram: Float[ndarray, "m m"], count: int) -> tuple[Float[ndarray, " k"], Float[ndarray, "m k"]]:
+    """Return the largest eigenvalues, rising, and their eigenvectors."""
+    size = len(gram)
+    if size > _FEW * count and float(np.trace(gram)) > 0.0:
+        start = 1.0 + 0.5 * np.cos(np.arange(size) * 2.0)
+        try:
+            values, vectors = eigsh(gram, k=count, which="LA", v0=start, ncv=min(size, max(3 * count, 20)), tol=0.0)
+            return np.asarray(values), np.asarray(vectors)
+        except ArpackError:  # a spectrum without gaps: the dense method always answers
+            pass
+    values, vectors = eigh(gram, subset_by_index=(size - count, size - 1), driver="evr")
+    return np.asarray(values), np.asarray(vectors)
 
 
 def effective_sessions(weights: Float[ndarray, " t"]) -> float:
