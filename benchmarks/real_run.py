@@ -24,7 +24,7 @@ from gammastar.backtest import run_backtest
 from gammastar.mandate import ActiveWeight, Clocks, GroupActive, Mandate, TrackingError, TradingPolicy
 from gammastar.market.calendar import Clock
 from gammastar.optimise import decide
-from gammastar.risk.statistical import StatisticalFactors
+from gammastar.risk.online import OnlineReturns
 from gammastar.store import ingest, open_store
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         timed("ingest", ingest)(SP500, Path(folder) / "store")
         panel = timed("load panel", open_store(Path(folder) / "store").panel)("daily")
-    StatisticalFactors.estimate = timed("risk", StatisticalFactors.estimate)  # type: ignore[method-assign]
+    OnlineReturns.update = timed("risk", OnlineReturns.update)  # type: ignore[method-assign]
+    OnlineReturns.estimate = timed("risk", OnlineReturns.estimate)  # type: ignore[method-assign]
     decide.best_answer = timed("solve", decide.best_answer)
     result = run_backtest(mandate, panel, "2008-12-31", "2019-12-31")
     table = dict(SECONDS)
