@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["check_index", "check_members", "check_returns", "check_sessions", "snapshot_days"]
+__all__ = ["check_index", "check_members", "check_return_rows", "check_returns", "check_sessions", "snapshot_days"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -198,6 +198,16 @@ def _check_mixed_ids(table: Table, findings: Findings) -> None:
 
 def check_returns(table: Table, members: Table, findings: Findings) -> None:
     """Check daily returns beside the members they belong to."""
+    check_return_rows(table, findings)
+    if not (table.dates["date"] > members.dates["date"].min()).any():
+        message = f"no return is later than the first snapshot, {members.dates['date'].min()}"
+        findings.add(table.file, "returns-too-early", message, column="date", value=table.dates["date"].max())
+    _check_ids(table, members, findings)
+    _check_lateness(table, members, findings)
+
+
+def check_return_rows(table: Table, findings: Findings) -> None:
+    """Check daily returns by themselves."""
     rows = _Rows(table, findings)
     rows.needed("total_return")
     rows.returns("total_return")
@@ -206,11 +216,6 @@ def check_returns(table: Table, members: Table, findings: Findings) -> None:
     rows.positive("split-not-positive", "split", ": new shares for one old share, 1 or nothing where there is none")
     rows.unique("session")
     rows.known()
-    if not (table.dates["date"] > members.dates["date"].min()).any():
-        message = f"no return is later than the first snapshot, {members.dates['date'].min()}"
-        findings.add(table.file, "returns-too-early", message, column="date", value=table.dates["date"].max())
-    _check_ids(table, members, findings)
-    _check_lateness(table, members, findings)
 
 
 def _check_ids(table: Table, members: Table, findings: Findings) -> None:
@@ -271,6 +276,7 @@ def check_index(table: Table, findings: Findings) -> None:
     rows = _Rows(table, findings)
     rows.needed("level")
     rows.positive("level-not-positive", "level", "")
+    rows.known()
     _, first = np.unique(table.dates["date"], return_index=True)
     again = np.ones(len(table), dtype=bool)
     again[first] = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Sessions", "exchange_days"]
+__all__ = ["Sessions", "exchange_days", "session_rows"]
 
 import difflib
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy import ndarray
 
     from gammastar.store.findings import Findings
@@ -74,3 +75,10 @@ def exchange_days(name: str, first: np.datetime64, last: np.datetime64, findings
         )
         return None
     return Sessions(name, days.to_numpy().astype("datetime64[D]"))
+
+
+def session_rows(days: ndarray) -> pa.Table:
+    """Return sessions as they are stored."""
+    import pyarrow as pa
+
+    return pa.table({"session": pa.array(days.astype("datetime64[D]"))})
