@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["check_completeness", "check_coverage", "check_groups", "check_sectors", "monthly"]
+__all__ = ["check_completeness", "check_coverage", "check_groups", "check_sectors", "monthly", "monthly_dates"]
 
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from gammastar.store.checks import snapshot_days
 from gammastar.store.contents import Dataset, clean_groups, clean_sectors
 
 if TYPE_CHECKING:
+    from numpy import ndarray
+
     from gammastar.store.findings import Findings
     from gammastar.store.layout import Mapping
     from gammastar.store.parsing import Table
@@ -132,11 +134,11 @@ def check_coverage(content: Dataset, findings: Findings) -> None:
 def monthly(members: Table) -> bool:
     """Return whether the snapshots make a monthly panel: two or more, at most one a month, each known on its date, with forward returns."""
     days, _ = snapshot_days(members)
-    months = days.astype("datetime64[M]")
     on_time = bool(np.all(members.dates["known"] == members.dates["date"]))
-    return (
-        bool(np.isfinite(members.numbers["forward_return"]).any())
-        and len(days) > 1
-        and len(np.unique(months)) == len(months)
-        and on_time
-    )
+    return bool(np.isfinite(members.numbers["forward_return"]).any()) and monthly_dates(days, on_time=on_time)
+
+
+def monthly_dates(days: ndarray, *, on_time: bool) -> bool:
+    """Return whether dates of snapshots are two or more, at most one a month, each known on its date."""
+    months = days.astype("datetime64[M]")
+    return len(days) > 1 and len(np.unique(months)) == len(months) and on_time

@@ -100,7 +100,7 @@ class _Rows:
 
     def cells(self, size: tuple[int, int]) -> ndarray:
         """Return the position of each row in a flat array; rows beyond it were cut when the file was read."""
-        return self.session * size[1] + self.asset
+        return np.asarray(self.session * size[1] + self.asset)
 
 
 def _has(path: Path, column: str) -> bool:
@@ -124,7 +124,7 @@ def positions_of(column: Any, ids: tuple[str, ...]) -> ndarray:
     """Return the position in `ids` of each text of a dictionary column, -1 where it is not among them."""
     position = {asset: code for code, asset in enumerate(ids)}
     parts = [np.array([position.get(asset, -1) for asset in chunk.dictionary.to_pylist()], dtype=np.int64)[chunk.indices.to_numpy()] for chunk in column.chunks]
-    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+    return np.asarray(np.concatenate([np.zeros(0, dtype=np.int64), *parts]))
 
 
 def _read(path: Path, view: View, ids: tuple[str, ...], columns: list[str]) -> _Rows:

@@ -17,6 +17,7 @@ from gammastar.store.disk import digest_file
 from gammastar.store.manifest import AGAIN, read_manifest
 from gammastar.store.panels import Labels, build_daily, build_monthly
 from gammastar.store.queries import Queries, View
+from gammastar.store.sessions import sessions_after
 from gammastar.store.vintages import Past
 
 if TYPE_CHECKING:
@@ -76,6 +77,23 @@ class Store:
             **report["found"],
             "missing": report["missing"],
         }
+
+    def staleness(self, on: np.datetime64) -> dict[str, int]:
+        """Return how many sessions each panel lacks at the close of a date: those after its last, up to that date; of a monthly one, month ends.
+
+        A session that is still to come, or a day on which the exchange is closed, does not make data stale.
+
+        Raises:
+            DataError: the exchange's calendar does not reach the date.
+        """
+        lacking = {}
+        for name, span in self.manifest["report"]["found"]["panels"].items():
+            last = np.datetime64(span["to"], "D")
+            days = sessions_after(str(self.manifest["calendar"]), last, on)
+            months = days.astype("datetime64[M]")
+            ends = (months[:-1] != months[1:]) & (months[:-1] > last.astype("datetime64[M]"))
+            lacking[name] = int(ends.sum()) if name == "monthly" else len(days) - 1
+        return lacking
 
     def panel(self, frequency: str | None = None, *, known: str | np.datetime64 | None = None) -> Panel:
         """Return the market as a panel, as it was known at some time.

@@ -207,6 +207,8 @@ def _store(content: Dataset, target: Path, source: str, findings: Findings) -> I
         "fingerprint": content.fingerprint,
         "known": str(known),
         "frequencies": frequencies,
+        "reach": {name: str(table.dates["date"].max()) for name, table in content.tables.items()}
+        | ({"groups": str(content.tables["members"].dates["date"].max())} if content.groups else {}),
         "entries": [{**first, "rows": {name: len(table) for name, table in content.tables.items()}}],
     }
     with write_store(target) as draft:

@@ -25,7 +25,7 @@ MANIFEST = "store.json"
 AGAIN = "run `gammastar ingest DATASET --into STORE` again"
 _FORMAT = "gammastar-store"
 _OURS = re.compile(r"(assets|groups|index|members|returns|sessions)(-\d{6})?\.parquet|store\.json\.new")
-_NEEDED = {"fingerprint", "frequencies", "files", "report", "calendar", "source", "declared", "known", "entries", "sessions"}
+_NEEDED = {"fingerprint", "frequencies", "files", "report", "calendar", "source", "declared", "known", "entries", "sessions", "reach"}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

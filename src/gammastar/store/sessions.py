@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Sessions", "exchange_days", "session_rows"]
+__all__ = ["Sessions", "exchange_days", "half_days", "session_rows", "sessions_after"]
 
 import difflib
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gammastar.errors import DataError
+from gammastar.store.findings import Findings
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy import ndarray
-
-    from gammastar.store.findings import Findings
 
 _MARGIN = 21  # days before and after: enough to name the session before and to hold the one that follows
 
@@ -75,6 +76,31 @@ def exchange_days(name: str, first: np.datetime64, last: np.datetime64, findings
         )
         return None
     return Sessions(name, days.to_numpy().astype("datetime64[D]"))
+
+
+def sessions_after(name: str, last: np.datetime64, on: np.datetime64) -> ndarray:
+    """Return the sessions after `last` up to `on`, and the one that follows them.
+
+    Raises:
+        DataError: the exchange's calendar does not reach the date.
+    """
+    found = Findings()
+    sessions = exchange_days(name, last, max(last, on), found)
+    if sessions is None:
+        raise DataError(str(on), f"the calendar of {name} does not reach this date", findings=found.errors, advice="ask for an earlier date, or update exchange-calendars")
+    after = sessions.days[sessions.days > last]
+    return after[: int(np.searchsorted(after, on, side="right")) + 1]
+
+
+def half_days(name: str, days: ndarray) -> tuple[str, ...]:
+    """Return those of some sessions that close early by the exchange's calendar."""
+    if not len(days):
+        return ()
+    import exchange_calendars
+
+    start, end = (str(day) for day in (days[0] - np.timedelta64(_MARGIN, "D"), days[-1] + np.timedelta64(_MARGIN, "D")))
+    early = exchange_calendars.get_calendar(name, start=start, end=end).early_closes.to_numpy().astype("datetime64[D]")
+    return tuple(days[np.isin(days, early)].astype(str).tolist())
 
 
 def session_rows(days: ndarray) -> pa.Table:

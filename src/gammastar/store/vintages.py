@@ -33,10 +33,10 @@ class Past:
         fingerprint: likewise.
     """
 
-    store: Store
+    store: Store = field(repr=False)
     frequency: str
-    frame: Frame
-    sessions: ndarray
+    frame: Frame = field(repr=False)
+    sessions: ndarray = field(repr=False)
     revised: ndarray
     fingerprint: str
     _views: dict[int, Panel] = field(default_factory=dict, repr=False)

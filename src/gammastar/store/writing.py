@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Draft", "check_target", "write_store"]
+__all__ = ["Draft", "change_store", "check_target", "write_store"]
 
 import contextlib
 import hashlib
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from gammastar.errors import DataError
+from gammastar.errors import DataError, StaleDataError
 from gammastar.store.disk import commit_file, only_writer, remove, sync_folder, told_as_data_errors, write_file
-from gammastar.store.manifest import MANIFEST, encode, file_facts, unreferenced
+from gammastar.store.manifest import AGAIN, MANIFEST, encode, file_facts, read_manifest, unreferenced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,6 +102,30 @@ def write_store(into: Path) -> Iterator[Draft]:
                 raise
             for path in unreferenced(into, {"files": draft.files}):
                 remove(path)
+
+
+@contextmanager
+def change_store(into: Path) -> Iterator[Draft]:
+    """Give a draft that holds the files of the store at `into`; if the block commits it, the store is the draft, in one step.
+
+    Raises:
+        StaleDataError: there is no store.
+        DataError: another process writes there, the store is damaged, or the disk fails.
+    """
+    if not into.is_dir():
+        raise StaleDataError(str(into), "there is no store", advice=AGAIN)
+    with told_as_data_errors(into), only_writer(into):
+        manifest = read_manifest(into)
+        for path in unreferenced(into, manifest):
+            remove(path)
+        draft, before = Draft(into, dict(manifest["files"])), {path.name for path in into.iterdir()}
+        try:
+            yield draft
+            if draft.content is not None:
+                _commit(draft, into)
+        except BaseException:
+            _undo(into, before, whole=False)
+            raise
 
 
 def _commit(draft: Draft, into: Path) -> None:
