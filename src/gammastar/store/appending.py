@@ -20,7 +20,7 @@ from gammastar.store.incoming import check_incoming, incoming_files, names_for
 from gammastar.store.intake import read_tables, told_findings
 from gammastar.store.merging import merge_files, read_log
 from gammastar.store.revisions import Revised, Stamp, revise_index, revise_members, revise_returns
-from gammastar.store.sessions import half_days, session_rows
+from gammastar.store.sessions import session_rows
 from gammastar.store.writing import change_store
 
 if TYPE_CHECKING:
@@ -118,19 +118,30 @@ def append(dataset: Path | str, into: Path | str, *, mapping: Path | str | None 
         sessions = check_incoming(tables, names, store, held, findings)
         findings.stop_on_errors(str(source))
         content = arrange(tables, sessions, names, held)
-        stamp = Stamp(store.known, now or _last(content, held), findings)
+        told = {name: np.datetime64(day, "D") for name, day in store.manifest["reach"].items()}
+        stamp = Stamp(store.known, told, now or _last(content, held), findings)
+        _note_ahead(stamp, content, held)
         revised = _revise(content, store, stamp)
         findings.stop_on_errors(str(source))
         report = _report(source, store, content, revised, findings)
+        report = replace(report, half_days=tuple(day for day in report.sessions if np.datetime64(day) in sessions.early))
         if not report.changed:
             return report
-        told = replace(content, tables={name: part.table for name, part in revised.items()})
-        return replace(report, fingerprint=_write(draft, store, told, revised))
+        fresh = replace(content, tables={name: part.table for name, part in revised.items()})
+        return replace(report, fingerprint=_write(draft, store, fresh, revised))
 
 
 def _last(content: Dataset, held: Held) -> np.datetime64:
     """Return the last date of what is appended."""
     return max((table.dates["date"].max() for table in content.tables.values() if len(table)), default=held.known)
+
+
+def _note_ahead(stamp: Stamp, content: Dataset, held: Held) -> None:
+    """Note knowledge that runs ahead of the sessions stored: those in between, appended after it, would be known late."""
+    known = max([stamp.now, *(table.dates["known"].max() for table in content.tables.values() if len(table))])
+    if known > content.days[-1] and known > held.known:
+        message = f"known on {known}, and the sessions from {content.days[-1]} on are not stored yet: appended after this, they would count as known late"
+        stamp.findings.warn("--known", "known-ahead", message, value=known)
 
 
 def _revise(content: Dataset, store: Store, stamp: Stamp) -> dict[str, Revised]:
@@ -172,9 +183,8 @@ def _report(source: Path, store: Store, content: Dataset, revised: Mapping[str, 
     fresh = content.days[(content.days > store.days[-2]) & (content.days < content.days[-1])]
     dates = [part.table.dates["known"].max() for part in revised.values() if len(part.table)]
     counts = {key: {name: getattr(part, key) for name, part in revised.items()} for key in ("added", "corrected", "unchanged")}
-    early = half_days(content.calendar, fresh)
     known = str(max([store.known, *dates]))
-    return AppendReport(store.path, source.name, **counts, sessions=tuple(fresh.astype(str)), half_days=early, known=known, findings=findings.warnings, fingerprint=store.fingerprint)
+    return AppendReport(store.path, source.name, **counts, sessions=tuple(fresh.astype(str)), half_days=(), known=known, findings=findings.warnings, fingerprint=store.fingerprint)
 
 
 def _write(draft: Draft, store: Store, content: Dataset, revised: Mapping[str, Revised]) -> str:

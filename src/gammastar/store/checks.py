@@ -23,6 +23,7 @@ WEIGHT_TOLERANCE = 0.005
 
 HUGE_RETURN = 10.0
 _PERCENT = {"total_return": 0.2, "forward_return": 0.5}  # a median absolute return above this is in percent
+_ENOUGH = 20  # returns to tell percent from fractions by their size
 _GAP = 1.7  # times the usual distance between snapshots
 
 
@@ -72,7 +73,7 @@ class _Rows:
         """Check a column of simple returns: fractions above -100%, none of them absurd."""
         values = self.table.numbers[column]
         moved = np.abs(values[np.isfinite(values) & (values != 0.0)])
-        if len(moved) and float(np.median(moved)) > _PERCENT[column]:
+        if len(moved) >= _ENOUGH and float(np.median(moved)) > _PERCENT[column]:
             message = (
                 f"half of the returns are above {np.median(moved):.0%} in size: percent? Give fractions (0.01 is 1%)"
             )

@@ -88,7 +88,7 @@ def _sessions(tables: dict[str, Table], names: Mapping, held: Held, findings: Fi
     ahead = exchange_days(names.calendar, held.days[-1], last, findings)
     if ahead is None:
         return Sessions(names.calendar, held.days)
-    return Sessions(names.calendar, np.concatenate((held.days, ahead.days[ahead.days > held.days[-1]])))
+    return Sessions(names.calendar, np.concatenate((held.days, ahead.days[ahead.days > held.days[-1]])), ahead.early)
 
 
 def _check_columns(members: Table, store: Store, findings: Findings) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gammastar.store.parsing import Table
 
 _NUMBERS = ("total_return", "price", "split", "traded_value", "estimated")
+_NEVER = np.datetime64("0001-01-01", "D")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,18 +28,20 @@ class Stamp:
 
     Args:
         reach: the last time at which anything in the store became known.
-        now: when rows about days that the store already knew became known, where they do not say.
+        told: the last date that each table has a row about.
+        now: when rows about earlier days became known, where they do not say.
         findings: to add to.
     """
 
     reach: np.datetime64
+    told: dict[str, np.datetime64]
     now: np.datetime64
     findings: Findings
 
-    def on(self, table: Table, wanted: ndarray) -> ndarray:
+    def on(self, name: str, table: Table, wanted: ndarray) -> ndarray:
         """Return when each row became known, shape (m,); of rows that are `wanted`, whatever cannot be becomes a finding.
 
-        A row that says so itself is known then; one about a later day than the store knew, on its own date; any other one, now.
+        A row that says so itself is known then; one about a later day than its table has told, on its own date; any other one, now.
         """
         date, known = table.dates["date"], table.dates["known"]
         stated = known != date
@@ -46,9 +49,9 @@ class Stamp:
         if early.any():
             message = f"known before {self.reach}, up to which the store's knowledge is closed: what is learnt today is known today"
             self.findings.add_rows(Finding(table.file, "known-in-the-past", message, column="known"), early, table.rows, lambda at: known[at])
-        unstated = ~stated & (date <= self.reach)
+        unstated = ~stated & ~((date > self.told.get(name, _NEVER)) & (date >= self.reach))
         if self.now < self.reach and (unstated & wanted).any():
-            message = f"rows about days up to {self.reach}, which the store knows otherwise: say since when they are known, with --known or in a column known"
+            message = f"rows about days that the store, which knows all up to {self.reach}, does not know so: say since when, with --known or in a column known"
             self.findings.add_rows(Finding(table.file, "known-missing", message, column="date"), unstated & wanted, table.rows, lambda at: date[at])
         return np.where(unstated, self.now, known)
 
@@ -93,7 +96,7 @@ def revise_returns(table: Table, stored: Any, stamp: Stamp) -> Revised:
     told = {name: values for name, values in told.items() if name in table.present or name == "traded_value"}
     versions = _versions(table, stored, tuple(told), keys=("date", "asset_id"))
     keep, corrected = versions.compare(told, said=table.dates["known"] != table.dates["date"])
-    known = stamp.on(table, keep)
+    known = stamp.on("returns", table, keep)
     fresh = _stamped(table, known)
     for name in set(versions.columns) - set(told):
         values = np.where(corrected, versions.current(name), fresh.flags[name] if name in fresh.flags else fresh.numbers.get(name, np.full(len(table), np.nan)))
@@ -109,7 +112,7 @@ def revise_index(table: Table, stored: Any, stamp: Stamp) -> Revised:
     """Compare levels of the published index with the stored ones, by date; no decision looks at them."""
     versions = _versions(table, stored, ("level",), keys=("date",))
     keep, corrected = versions.compare({"level": table.numbers["level"]}, said=table.dates["known"] != table.dates["date"])
-    kept = _stamped(table, stamp.on(table, keep)).taken(np.flatnonzero(keep))
+    kept = _stamped(table, stamp.on("index", table, keep)).taken(np.flatnonzero(keep))
     return Revised(kept, int((keep & ~corrected).sum()), int(corrected.sum()), int((~keep).sum()))
 
 
@@ -191,7 +194,7 @@ def revise_members(table: Table, stored: Any, stamp: Stamp, attributes: tuple[st
         if past:
             corrected |= of_date
             changed |= of_date & _decisive(rows, past[-1], told)
-    kept = _stamped(table, stamp.on(table, keep)).taken(np.flatnonzero(keep))
+    kept = _stamped(table, stamp.on("members", table, keep)).taken(np.flatnonzero(keep))
     return Revised(kept, int((keep & ~corrected).sum()), int(corrected.sum()), int((~keep).sum()), _changes(kept, changed[keep]))
 
 

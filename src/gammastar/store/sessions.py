@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Sessions", "exchange_days", "half_days", "session_rows", "sessions_after"]
+__all__ = ["Sessions", "exchange_days", "session_rows", "sessions_after"]
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,10 +27,12 @@ class Sessions:
     Args:
         name: the exchange's code.
         days: increasing dates.
+        early: those of them that close early, as far as the calendar was asked.
     """
 
     name: str
     days: ndarray
+    early: ndarray = field(default_factory=lambda: np.zeros(0, dtype="datetime64[D]"))
 
     def are(self, dates: ndarray) -> ndarray:
         """Return which of `dates` are sessions."""
@@ -63,9 +65,11 @@ def exchange_days(name: str, first: np.datetime64, last: np.datetime64, findings
             "dataset.toml", "calendar-unknown", f"no exchange has this code{hint}", column="calendar", value=name
         )
         return None
-    start, end = str(first - np.timedelta64(_MARGIN, "D")), str(last + np.timedelta64(_MARGIN, "D"))
+    # whole months: a calendar that was made for the session before serves for this one
+    begin, beyond = (first - np.timedelta64(_MARGIN, "D")).astype("datetime64[M]"), (last + np.timedelta64(_MARGIN, "D")).astype("datetime64[M]") + 1
+    start, end = str(begin.astype("datetime64[D]")), str(beyond.astype("datetime64[D]") - 1)
     try:
-        days = exchange_calendars.get_calendar(name, start=start, end=end).sessions
+        calendar = exchange_calendars.get_calendar(name, start=start, end=end)
     except (CalendarError, ValueError) as error:
         findings.add(
             "dataset.toml",
@@ -75,7 +79,8 @@ def exchange_days(name: str, first: np.datetime64, last: np.datetime64, findings
             value=name,
         )
         return None
-    return Sessions(name, days.to_numpy().astype("datetime64[D]"))
+    days, early = (dates.to_numpy().astype("datetime64[D]") for dates in (calendar.sessions, calendar.early_closes))
+    return Sessions(name, days, early)
 
 
 def sessions_after(name: str, last: np.datetime64, on: np.datetime64) -> ndarray:
@@ -90,17 +95,6 @@ def sessions_after(name: str, last: np.datetime64, on: np.datetime64) -> ndarray
         raise DataError(str(on), f"the calendar of {name} does not reach this date", findings=found.errors, advice="ask for an earlier date, or update exchange-calendars")
     after = sessions.days[sessions.days > last]
     return after[: int(np.searchsorted(after, on, side="right")) + 1]
-
-
-def half_days(name: str, days: ndarray) -> tuple[str, ...]:
-    """Return those of some sessions that close early by the exchange's calendar."""
-    if not len(days):
-        return ()
-    import exchange_calendars
-
-    start, end = (str(day) for day in (days[0] - np.timedelta64(_MARGIN, "D"), days[-1] + np.timedelta64(_MARGIN, "D")))
-    early = exchange_calendars.get_calendar(name, start=start, end=end).early_closes.to_numpy().astype("datetime64[D]")
-    return tuple(days[np.isin(days, early)].astype(str).tolist())
 
 
 def session_rows(days: ndarray) -> pa.Table:
