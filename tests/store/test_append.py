@@ -76,6 +76,29 @@ def test_the_same_append_twice_changes_nothing_and_says_so(started: Path, make: 
     assert json.loads(json.dumps(again.to_dict())) == again.to_dict()
 
 
+def test_what_a_killed_writer_left_is_cleaned_up_and_nothing_else(started: Path, make: Any, tmp_path: Path) -> None:
+    for name in ("index-000099.parquet", "store.json.new", "returns.parquet", "notes.txt", "mine.parquet"):
+        (started / name).write_text("left")
+    append(part(make(), lambda date: date == later_days(make)[0]).write(tmp_path / "day"), started)
+    left = {path.name for path in started.iterdir()} - open_store(started).manifest["files"].keys()
+    assert left == {"store.json", "notes.txt", "mine.parquet", "returns.parquet", "sessions-000001.parquet"}, "the last state's files stay for those who read it"
+
+
+def test_a_store_of_an_older_layout_says_to_ingest_again_and_is_replaced(good: Path, make: Any, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    for name in ("members", "returns", "assets"):
+        (store / f"{name}.parquet").write_bytes(b"PAR1")
+    files = {f"{name}.parquet": {"sha256": ""} for name in ("members", "returns", "assets")}
+    (store / "store.json").write_text(json.dumps({"format": "gammastar-store", "schema_version": 1, "files": files}))
+    for verb in (open_store, lambda path: append(make().write(tmp_path / "data"), path)):
+        with pytest.raises(DataError, match=r"another schema\. Got 1\. Allowed: schema version 2\. Next: run `gammastar ingest"):
+            verb(store)
+    ingest(make().write(tmp_path / "data"), store)
+    assert open_store(store).panel().fingerprint == open_store(good).panel().fingerprint
+    assert not list(store.glob("*[a-z].parquet"))
+
+
 def test_one_file_is_enough(started: Path, make: Any, tmp_path: Path) -> None:
     day = later_days(make)[0]
     folder = part(make(), lambda date: date == day).write(tmp_path / "day")

@@ -129,14 +129,19 @@ def test_each_moment_is_that_of_the_panel_known_then(corrected: Path) -> None:
     assert values[0] not in {0.04, -0.02}
 
 
-def test_a_closed_day_never_changes(corrected: Path, make: Any, tmp_path: Path) -> None:
-    days = ("2018-12-03", "2019-01-10", "2019-01-15", "2019-02-01", "2019-03-05")
+@pytest.mark.parametrize("most", [2, 16])
+def test_a_closed_day_never_changes(most: int, corrected: Path, make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gammastar.store.merging._MOST", most)
+    days = ("2018-12-03", "2019-01-10", "2019-01-15", "2019-02-01", "2019-03-04")
     before = {day: open_store(corrected).panel(known=day).fingerprint for day in days}
     rng = np.random.default_rng(1)
     for step in range(18):  # enough for files to be merged
         append(poison(make(), rng, str(np.datetime64("2019-03-06") + step)).write(tmp_path / f"p{step}"), corrected)
-    assert {day: open_store(corrected).panel(known=day).fingerprint for day in days} == before
-    assert len(set(before.values())) == len(days)
+        closed = str(np.datetime64("2019-03-06") + step - 1)
+        before[closed] = open_store(corrected).panel(known=closed).fingerprint
+    assert {day: open_store(corrected).panel(known=day).fingerprint for day in before} == before
+    assert len(list(corrected.glob("returns-*.parquet"))) < 18
+    assert len({before[day] for day in days}) == len(days)
 
 
 def test_a_panel_that_was_corrected_says_so_in_its_fingerprint(corrected: Path, good: Path) -> None:
@@ -159,6 +164,7 @@ def test_real_time_rows_are_those_of_their_own_close(corrected: Path, good: Path
         assert np.array_equal(told.returns[position], then.returns[-1])
         assert np.array_equal(told.benchmark[position], then.benchmark)
         assert told.sectors.codes[position].tolist() == then.sector_codes.tolist()
+        assert same_moment(told.moment(position), then), "what was mended by then is seen mended"
     at = panel.calendar.position(np.datetime64("2018-12-11"))
     assert told.returns[at, 0] == open_store(good).panel().returns[at, 0] != panel.returns[at, 0]
     assert real_time(open_store(good).panel()).fingerprint == open_store(good).panel().fingerprint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Past", "real_time"]
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -58,7 +58,27 @@ def real_time(panel: Panel) -> Panel:
         groups={name: Sectors(group.labels, rows(_group_codes(name))) for name, group in panel.groups.items()},
         traded=None if any(told.traded is None for _, _, told in parts) else rows(lambda told: np.asarray(told.traded)),
         prices=prices,
+        past=_Lived(panel),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Lived:
+    """The past of a panel in real time: at each session the world is what `origin` shows there, the rows mended by then included."""
+
+    origin: Panel
+
+    @property
+    def revised(self) -> ndarray:
+        told = self.origin.past
+        return np.zeros(0, dtype=np.int64) if told is None else np.union1d(told.revised, [len(self.origin)])
+
+    @property
+    def fingerprint(self) -> str:
+        return self.origin.fingerprint
+
+    def panel(self, position: int) -> Panel:
+        return self.origin.as_known(position)
 
 
 def _epochs(panel: Panel) -> Iterator[tuple[int, int, Panel]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AGAIN", "MANIFEST", "SCHEMA_VERSION", "encode", "file_facts", "read_manifest", "unreferenced"]
+__all__ = ["AGAIN", "MANIFEST", "SCHEMA_VERSION", "encode", "file_facts", "files_named", "read_manifest", "unreferenced"]
 
 import json
 import re
@@ -24,7 +24,7 @@ SCHEMA_VERSION = 2
 MANIFEST = "store.json"
 AGAIN = "run `gammastar ingest DATASET --into STORE` again"
 _FORMAT = "gammastar-store"
-_OURS = re.compile(r"(assets|groups|index|members|returns|sessions)(-\d{6})?\.parquet|store\.json\.new")
+_OURS = re.compile(r"(groups|index|members|returns|sessions)-\d{6}\.parquet|store\.json\.new")
 _NEEDED = {"fingerprint", "frequencies", "files", "report", "calendar", "source", "declared", "known", "entries", "sessions", "reach"}
 
 
@@ -50,6 +50,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         lacking = ", ".join(sorted(_NEEDED - manifest.keys()))
         raise DataError(str(file), "the manifest of the store is damaged", got=f"no {lacking}", advice=AGAIN)
     return manifest
+
+
+def files_named(folder: Path) -> set[str]:
+    """Return the Parquet files that the manifest of any version of a store names; none where it cannot be read."""
+    try:
+        names = list(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()
+    return {name for name in names if isinstance(name, str) and re.fullmatch(r"[a-z]+(-\d+)?\.parquet", name)}
 
 
 def encode(content: Mapping[str, Any]) -> bytes:

@@ -18,7 +18,7 @@ import pyarrow.parquet
 
 from gammastar.errors import DataError, StaleDataError
 from gammastar.store.disk import commit_file, only_writer, remove, sync_folder, told_as_data_errors, write_file
-from gammastar.store.manifest import AGAIN, MANIFEST, encode, file_facts, read_manifest, unreferenced
+from gammastar.store.manifest import AGAIN, MANIFEST, encode, file_facts, files_named, read_manifest, unreferenced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,6 +92,7 @@ def write_store(into: Path) -> Iterator[Draft]:
                 shutil.rmtree(stale, ignore_errors=True)
             within = (into / MANIFEST).is_file()
             folder = into if within else Path(tempfile.mkdtemp(prefix=f".{into.name}.writing-", dir=into.parent))
+            replaced = files_named(into)
             before = {path.name for path in folder.iterdir()}
             draft = Draft(folder)
             try:
@@ -100,7 +101,7 @@ def write_store(into: Path) -> Iterator[Draft]:
             except BaseException:
                 _undo(folder, before, whole=not within)
                 raise
-            for path in unreferenced(into, {"files": draft.files}):
+            for path in (*unreferenced(into, {"files": draft.files}), *(into / name for name in replaced - draft.files.keys())):
                 remove(path)
 
 
