@@ -67,7 +67,7 @@ def test_all_that_is_missing_at_once_makes_the_same_panel(started: Path, make: A
 def test_the_same_append_twice_changes_nothing_and_says_so(started: Path, make: Any, tmp_path: Path, listing: Any) -> None:
     dataset = part(make(), lambda date: date == later_days(make)[0]).write(tmp_path / "day")
     first = append(dataset, started)
-    held = {name for name in open_store(started).manifest["files"]} | {"store.json"}
+    held = set(open_store(started).manifest["files"]) | {"store.json"}
     before = {path: content for path, content in listing(started).items() if path.rpartition("/")[2] in held}
     again = append(dataset, started)
     assert listing(started) == before, "not a byte, but for files that nothing refers to any more"

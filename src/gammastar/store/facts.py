@@ -8,7 +8,7 @@ from __future__ import annotations
 
 __all__ = ["Facts", "positions_of", "read_facts"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gammastar.store.queries import View
 
 _AGAIN = "open the store again: it may have been written to; else run `gammastar ingest` again"
-_OPTIONAL = {"price": np.nan, "split": 1.0, "traded_value": 0.0}
+_OPTIONAL: dict[str, float | bool] = {"estimated": False, "price": np.nan, "split": 1.0, "traded_value": 0.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,23 +63,29 @@ def read_facts(view: View, ids: tuple[str, ...], *, end: int | None = None) -> F
     rows = [_read(path, view, ids, columns) for path in paths]
     last = max((int(row.session.max()) for row in rows if len(row.session)), default=-1)
     size = (last + 1 if end is None else end, len(ids))
-    raw, estimated = np.full(size, np.nan), np.zeros(size, dtype=bool)
-    dense = {name: np.full(size, _OPTIONAL[name]) for name in columns}
-    on_time: ndarray | None = None
+    dense = {name: np.full(size, nothing) for name, nothing in {"total_return": np.nan, **{name: _OPTIONAL[name] for name in columns}}.items()}
     for row in rows:
         cell = row.cells(size)
-        raw.ravel()[cell] = row.returns
-        estimated.ravel()[cell] = row.estimated
-        for name, values in row.others.items():
-            dense[name].ravel()[cell] = values
-    if any(row.late for row in rows):
-        on_time = np.zeros(size, dtype=bool)
-        for row in rows:
-            on_time.ravel()[row.cells(size)[row.on_time]] = True
-        raw[~on_time], estimated[~on_time] = np.nan, False
         for name, values in dense.items():
-            values[~on_time] = _OPTIONAL[name]
-    return Facts(size[0], raw, estimated, *(dense.get(name) for name in _OPTIONAL))
+            if name in row.values:
+                told = row.values[name]
+                values.ravel()[cell] = told if name == "total_return" or told.dtype == bool else np.where(np.isnan(told), _OPTIONAL[name], told)
+            else:  # a later version without it takes it away
+                values.ravel()[cell] = _OPTIONAL[name]
+    if any(row.late for row in rows):
+        _leave_out_late(dense, rows, size)
+    estimated = dense.get("estimated", np.zeros((1, 1), dtype=bool))
+    return Facts(size[0], dense["total_return"], np.broadcast_to(estimated, size), *(dense.get(name) for name in ("price", "split", "traded_value")))
+
+
+def _leave_out_late(dense: dict[str, ndarray], rows: list[_Rows], size: tuple[int, int]) -> None:
+    """Take away what no version of was known on its own date."""
+    on_time = np.zeros(size, dtype=bool)
+    for row in rows:
+        cell = row.cells(size)
+        on_time.ravel()[cell if row.on_time is None else cell[row.on_time]] = True
+    for name, values in dense.items():
+        values[~on_time] = _OPTIONAL.get(name, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,29 +94,37 @@ class _Rows:
 
     session: ndarray
     asset: ndarray
-    returns: ndarray
-    estimated: ndarray
-    others: dict[str, ndarray]
-    on_time: ndarray
+    values: dict[str, ndarray]
+    on_time: ndarray | None
 
     @property
     def late(self) -> bool:
-        """Whether any row was known after its date."""
-        return not bool(self.on_time.all())
+        """Whether any row was known after its date; without `on_time` none was."""
+        return self.on_time is not None and not bool(self.on_time.all())
+
+    def taken(self, wanted: ndarray) -> _Rows:
+        """Return some of the rows."""
+        values = {name: column[wanted] for name, column in self.values.items()}
+        return _Rows(self.session[wanted], self.asset[wanted], values, None if self.on_time is None else self.on_time[wanted])
 
     def cells(self, size: tuple[int, int]) -> ndarray:
-        """Return the position of each row in a flat array; rows beyond it were cut when the file was read."""
-        return np.asarray(self.session * size[1] + self.asset)
+        """Return the position of each row in a flat array."""
+        return np.asarray(self.session.astype(np.int64) * size[1] + self.asset)
 
 
 def _has(path: Path, column: str) -> bool:
-    """Return whether a file has a value in a column, by the counts it keeps."""
+    """Return whether a file has a value in a column (of flags: one that is set), by what its footer says."""
     footer = _opened(path).metadata
     for group in (footer.row_group(at) for at in range(footer.num_row_groups)):
         for part in (group.column(at) for at in range(group.num_columns)):
-            if part.path_in_schema == column and (part.statistics is None or part.statistics.null_count < group.num_rows):
+            if part.path_in_schema == column and not _is_empty(part.statistics, group.num_rows):
                 return True
     return False
+
+
+def _is_empty(told: Any, rows: int) -> bool:
+    """Return whether the statistics of a column rule out any value, or any flag that is set."""
+    return told is not None and (told.null_count == rows or (told.has_min_max and told.max is False))
 
 
 def _opened(path: Path) -> Any:
@@ -128,22 +142,23 @@ def positions_of(column: Any, ids: tuple[str, ...]) -> ndarray:
 
 
 def _read(path: Path, view: View, ids: tuple[str, ...], columns: list[str]) -> _Rows:
-    opened = _opened(path)
-    there = [name for name in columns if name in opened.schema_arrow.names]
+    opened, prompt = _opened(path), path in view.prompt
+    there = [name for name in columns if name in opened.schema_arrow.names and _has(path, name)]
     try:
-        table = opened.read(columns=["date", "asset_id", "total_return", "estimated", "known", *there], use_threads=False)
+        table = opened.read(columns=["date", "asset_id", "total_return", *([] if prompt else ["known"]), *there], use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise DataError(str(path), f"a file of the store cannot be read: {error}", advice=_AGAIN) from error
-    date, known = (table[name].to_numpy().astype("datetime64[D]").astype(np.int64) for name in ("date", "known"))
-    asset = positions_of(table["asset_id"], ids)
-    first = view.days[0].astype(np.int64)
-    session_of = np.full(int(view.days[-1].astype(np.int64) - first) + 1, -1)
+    date, asset, first = _days(table, "date"), positions_of(table["asset_id"], ids), int(view.days[0].astype(np.int64))
+    session_of = np.full(int(view.days[-1].astype(np.int64)) - first + 1, -1, dtype=np.int32)
     session_of[view.days.astype(np.int64) - first] = np.arange(len(view.days))
-    session = session_of[np.clip(date - first, 0, len(session_of) - 1)]
-    wanted = (known <= view.until.astype(np.int64)) & (asset >= 0)
-    numbers = {name: table[name].to_numpy() for name in ("total_return", "estimated", *there)}
-    if not wanted.all():
-        date, known, asset, session = date[wanted], known[wanted], asset[wanted], session[wanted]
-        numbers = {name: values[wanted] for name, values in numbers.items()}
-    others = {name: np.where(np.isnan(values := numbers[name]), _OPTIONAL[name], values) for name in there}
-    return _Rows(session, asset, numbers["total_return"], numbers["estimated"], others, known <= date)
+    rows = _Rows(session_of[date - first], asset, {name: table[name].to_numpy() for name in ("total_return", *there)}, None)
+    wanted = asset >= 0
+    if not prompt:
+        known = _days(table, "known")
+        rows, wanted = replace(rows, on_time=known <= date), wanted & (known <= view.until.astype(np.int64))
+    return rows if wanted.all() else rows.taken(wanted)
+
+
+def _days(table: Any, column: str) -> ndarray:
+    """Return dates as whole days since 1970."""
+    return np.asarray(table[column].to_numpy().astype("datetime64[D]").view(np.int64))

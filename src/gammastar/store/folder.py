@@ -142,11 +142,14 @@ class Store:
     def view(self, until: np.datetime64) -> View:
         """Return the files that hold what was known by then."""
         files: dict[str, tuple[Path, ...]] = {}
+        prompt = set()
         held = [(facts["entries"][0], name, facts) for name, facts in self.manifest["files"].items() if facts["table"] != "sessions"]
         for _, name, facts in sorted(held, key=lambda item: item[:2]):
             if np.datetime64(facts["known"][0], "D") <= until:
                 files[facts["table"]] = (*files.get(facts["table"], ()), self.path / name)
-        return View(self.path, files, until, self.days)
+                if facts["prompt"] and np.datetime64(facts["known"][1], "D") <= until:
+                    prompt.add(self.path / name)
+        return View(self.path, files, until, frozenset(prompt), self.days)
 
     def _with_past(self, built: Built, frequency: str, until: np.datetime64) -> Built:
         """Return the panel with what it takes to undo corrections, where there were any."""

@@ -68,12 +68,13 @@ def encode(content: Mapping[str, Any]) -> bytes:
 
 
 def file_facts(table: str, rows: pa.Table, content: bytes, digest: str) -> dict[str, Any]:
-    """Return what the manifest says of one Parquet file: its table, size, checksum, and the entries and knowledge times of its rows."""
+    """Return what the manifest says of one Parquet file: table, size, checksum; entries and knowledge times of its rows, and whether each was known on its date."""
     facts: dict[str, Any] = {"table": table, "bytes": len(content), "sha256": digest, "rows": rows.num_rows}
     if table != "sessions":
         known, entry = rows["known"].to_numpy().astype("datetime64[D]"), rows["entry"].to_numpy()
         facts["known"] = [str(known.min()), str(known.max())]
         facts["entries"] = [int(np.min(entry)), int(np.max(entry))]
+        facts["prompt"] = bool((known <= rows["date"].to_numpy().astype("datetime64[D]")).all())
     return facts
 
 

@@ -30,12 +30,14 @@ class View:
         folder: of the store.
         files: Parquet files of each table that hold something known by then, in the order in which they were learnt.
         until: the time: everything known on or before this date.
+        prompt: those of them whose rows were all known on their own date, and by then.
         days: the exchange's sessions from the first snapshot to the last date, and the one that follows.
     """
 
     folder: Path
     files: Mapping[str, tuple[Path, ...]]
     until: np.datetime64
+    prompt: frozenset[Path]
     days: ndarray
 
     def paths(self, table: str) -> list[str]:
