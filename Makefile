@@ -72,12 +72,13 @@ check-slow: env .venv/.replications  ## the slow part: long runs on real data, M
 	$(BIN)/python scripts/mutate
 	$(MAKE) --no-print-directory replications
 
-bench: env  ## benchmarks: one proposal against cvxpy, the real run by phase
+bench: env  ## benchmarks: one proposal against cvxpy, the real run by phase, the store against pandas
 	$(BIN)/python benchmarks/proposal.py
 	$(BIN)/python benchmarks/rules.py
 	$(BIN)/python benchmarks/real_run.py
 	$(BIN)/python benchmarks/decomposition.py
 	$(BIN)/python benchmarks/simulation.py
+	$(BIN)/python benchmarks/store.py
 
 mutations: env  ## break each formula once, in a copy, and see its tests fail
 	$(BIN)/python scripts/mutate

@@ -219,7 +219,7 @@ class _Run:
         returns[at] = 1.0 / self.since_known[at] - 1.0
         anchored[at] = True
         self.filling.last_price += len(at)
-        return gone[~due]
+        return np.asarray(gone[~due])
 
     def _by_sector(self, returns: ndarray, gone: ndarray, weighted: _Weighted) -> None:
         """Fill with the sector's return, or the market's where nothing of the sector is observed."""
