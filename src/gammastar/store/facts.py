@@ -59,8 +59,10 @@ def read_facts(view: View, ids: tuple[str, ...], *, end: int | None = None) -> F
         DataError: a file cannot be read.
     """
     paths = view.files.get("returns", ())
-    columns = [name for name in _OPTIONAL if any(_has(path, name) for path in paths)]
-    rows = [_read(path, view, ids, columns) for path in paths]
+    opened = [_opened(path) for path in paths]
+    there = [[name for name in _OPTIONAL if _has(file, name)] for file in opened]
+    columns = [name for name in _OPTIONAL if any(name in names for names in there)]
+    rows = [_read(file, path, view, ids, names) for file, path, names in zip(opened, paths, there, strict=True)]
     last = max((int(row.session.max()) for row in rows if len(row.session)), default=-1)
     size = (last + 1 if end is None else end, len(ids))
     dense = {name: np.full(size, nothing) for name, nothing in {"total_return": np.nan, **{name: _OPTIONAL[name] for name in columns}}.items()}
@@ -112,9 +114,9 @@ class _Rows:
         return np.asarray(self.session.astype(np.int64) * size[1] + self.asset)
 
 
-def _has(path: Path, column: str) -> bool:
+def _has(opened: Any, column: str) -> bool:
     """Return whether a file has a value in a column (of flags: one that is set), by what its footer says."""
-    footer = _opened(path).metadata
+    footer = opened.metadata
     for group in (footer.row_group(at) for at in range(footer.num_row_groups)):
         for part in (group.column(at) for at in range(group.num_columns)):
             if part.path_in_schema == column and not _is_empty(part.statistics, group.num_rows):
@@ -141,9 +143,8 @@ def positions_of(column: Any, ids: tuple[str, ...]) -> ndarray:
     return np.asarray(np.concatenate([np.zeros(0, dtype=np.int64), *parts]))
 
 
-def _read(path: Path, view: View, ids: tuple[str, ...], columns: list[str]) -> _Rows:
-    opened, prompt = _opened(path), path in view.prompt
-    there = [name for name in columns if name in opened.schema_arrow.names and _has(path, name)]
+def _read(opened: Any, path: Path, view: View, ids: tuple[str, ...], there: list[str]) -> _Rows:
+    prompt = path in view.prompt
     try:
         table = opened.read(columns=["date", "asset_id", "total_return", *([] if prompt else ["known"]), *there], use_threads=False)
     except (pa.ArrowException, OSError) as error:
