@@ -72,7 +72,7 @@ check-slow: env .venv/.replications  ## the slow part: long runs on real data, M
 	$(BIN)/python scripts/mutate
 	$(MAKE) --no-print-directory replications
 
-bench: env .venv/.peers  ## benchmarks: proposals and a walk-forward beside cvxpy, skfolio and cvxportfolio, the real run by phase
+bench: env .venv/.peers  ## benchmarks: proposals and a walk-forward beside cvxpy, skfolio and cvxportfolio, the real run by phase, the store against pandas
 	$(BIN)/python benchmarks/proposal.py
 	$(PEERS)/bin/python benchmarks/rules.py
 	$(PEERS)/bin/python benchmarks/walk_forward.py
@@ -82,6 +82,7 @@ bench: env .venv/.peers  ## benchmarks: proposals and a walk-forward beside cvxp
 	$(BIN)/python benchmarks/real_run.py
 	$(BIN)/python benchmarks/decomposition.py
 	$(BIN)/python benchmarks/simulation.py
+	$(BIN)/python benchmarks/store.py
 
 mutations: env  ## break each formula once, in a copy, and see its tests fail
 	$(BIN)/python scripts/mutate

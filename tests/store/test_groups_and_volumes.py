@@ -52,9 +52,9 @@ def without_volume(draft: Any) -> Any:
 
 def test_a_dataset_without_them_is_stored_as_before(good: Path) -> None:
     manifest = json.loads((good / "store.json").read_text(encoding="utf-8"))
-    assert sorted(file.name for file in good.iterdir()) == sorted(["store.json", *(f"{name}.parquet" for name in ("assets", "members", "returns", "sessions"))])
-    assert not {"groups", "traded"} & manifest.keys()
-    assert {"country", "issuer", "volume", "traded_value"}.isdisjoint(pd.read_parquet(good / "returns.parquet").columns)
+    assert sorted(file.name for file in good.iterdir()) == sorted(["store.json", *(f"{name}-000001.parquet" for name in ("members", "returns", "sessions"))])
+    assert manifest["declared"].keys() == {"sector"}
+    assert {"country", "issuer", "volume", "traded_value"}.isdisjoint(pd.read_parquet(good / "returns-000001.parquet").columns)
     panel = open_store(good).panel()
     assert (panel.attributes, panel.traded) == (("sector",), None)
 

@@ -146,7 +146,7 @@ def test_the_report_says_what_was_found_and_what_is_missing(draft: Any, tmp_path
 def test_the_status_says_what_the_store_holds(good: Path) -> None:
     status = open_store(good).status()
     assert (status["schema_version"], status["frequencies"], status["assets"], status["snapshots"]) == (
-        1,
+        2,
         ["daily", "monthly"],
         8,
         5,
@@ -218,7 +218,7 @@ def kill_at(moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
         return wrapped
 
-    for name in ("fsync", "rename", "mkdir"):
+    for name in ("write", "fsync", "rename", "replace", "mkdir", "unlink"):
         monkeypatch.setattr(os, name, dying(getattr(os, name)))
     monkeypatch.setattr(shutil, "rmtree", dying(shutil.rmtree))
 
@@ -248,6 +248,7 @@ def test_a_killed_ingest_leaves_the_old_store_or_none(existing: bool, good: Path
         if moment % 5 == 1 and left != new:
             ingest(dataset, home / "store")
             assert [path.name for path in home.iterdir()] == ["store"], "what a killed process left is cleaned up"
+            assert {path.name for path in (home / "store").iterdir()} == {"store.json", *open_store(home / "store").manifest["files"]}
             assert open_store(home / "store").fingerprint == new
     assert moment > 15
     assert seen == {old if existing else "none", new}
@@ -259,7 +260,7 @@ def test_a_process_that_is_really_killed_leaves_the_old_store(draft: Any, make: 
     dataset = make(1).write(tmp_path / "new")
     done = subprocess.run([sys.executable, "-c", code, str(dataset), str(tmp_path / "home" / "store")], check=False)
     assert done.returncode == -signal.SIGKILL
-    assert len(list((tmp_path / "home").iterdir())) == 2
+    assert {path.name for path in (tmp_path / "home").iterdir()} == {"store", ".store.lock"}
     assert open_store(tmp_path / "home" / "store").fingerprint == old
 
 
@@ -291,6 +292,10 @@ def _rewrite(store: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     (store / "store.json").write_text(json.dumps(manifest))
 
 
+def _rows(store: Path, table: str) -> Path:
+    return next(store.glob(f"{table}-*.parquet"))
+
+
 def _flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -308,14 +313,14 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "manifest not an object": (lambda s: (s / "store.json").write_text("[]"), "not the manifest of a store"),
     "manifest incomplete": (lambda s: _rewrite(s, lambda m: m.pop("fingerprint")), "manifest of the store is damaged"),
-    "newer schema": (lambda s: _rewrite(s, lambda m: m.update(schema_version=2)), "another schema"),
+    "older schema": (lambda s: _rewrite(s, lambda m: m.update(schema_version=1)), "another schema"),
     "no schema": (lambda s: _rewrite(s, lambda m: m.pop("schema_version")), "another schema"),
-    "rows gone": (lambda s: (s / "returns.parquet").unlink(), "file of the store is missing"),
+    "rows gone": (lambda s: _rows(s, "returns").unlink(), "file of the store is missing"),
     "rows cut": (
-        lambda s: (s / "members.parquet").write_bytes((s / "members.parquet").read_bytes()[:-9]),
+        lambda s: _rows(s, "members").write_bytes(_rows(s, "members").read_bytes()[:-9]),
         "damaged or was changed",
     ),
-    "one bit": (lambda s: _flip(s / "returns.parquet"), "damaged or was changed"),
+    "one bit": (lambda s: _flip(_rows(s, "returns")), "damaged or was changed"),
 }
 
 

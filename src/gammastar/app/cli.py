@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gammastar import workspace
-from gammastar.app import decide, risk, simulate, sweep, theory, words
+from gammastar.app import decide, risk, simulate, stored, sweep, theory, words
 from gammastar.app.progress import progress_bar
 from gammastar.errors import GammastarError
 
@@ -74,14 +74,9 @@ for verb in (decide.propose, decide.check, decide.frontier, decide.why, decide.r
     app.command()(verb)
 
 
-@data_app.command("status")
-def data_status(
-    store: Annotated[Path, typer.Argument(metavar="STORE")],
-    as_json: AsJson = False,
-) -> None:
-    """Say what a store holds."""
-    found = workspace.data_status(store)
-    words.say(found if as_json else words.status(found))
+app.command()(stored.append)
+data_app.command("status")(stored.status)
+data_app.command("diff")(stored.diff)
 
 
 @mandate_app.command("validate")
@@ -108,11 +103,14 @@ def backtest(
     end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last close.")] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="Folder to write the run to.")] = None,
     frequency: PanelName = None,
+    known: Annotated[
+        str | None, typer.Option("--known", metavar="DATE", help="Use the data as known on this date. Default: all that is known.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a mandate through history, one session after another."""
     with progress_bar("backtest") as tick:
-        result = workspace.run_mandate(mandate, data, start=start, end=end, out=out, frequency=frequency, progress=tick)
+        result = workspace.run_mandate(mandate, data, start=start, end=end, out=out, frequency=frequency, known=known, progress=tick)
     words.say(result.to_dict() if as_json else result.summary())
     if out is not None:
         typer.echo(

@@ -77,6 +77,8 @@ def status(held: dict[str, Any]) -> str:
             f"{name}: {facts['share']:.2%} of the benchmark weight is imputed{_worst_year(facts['weight_by_year'])}"
         )
     lines += [f"{'missing' if at == 0 else '':<13}{line}" for at, line in enumerate(missing or ["nothing"])]
+    lines.append(f"{'known':<13}up to {held['known']}, in {held['entries']:,} {'entry' if held['entries'] == 1 else 'entries'}")
+    lines += [f"{'on date':<13}{name}: {count:,} sessions missing" if count else f"{'on date':<13}{name}: complete" for name, count in held.get("stale", {}).items()]
     lines.append(f"{'schema':<13}version {held['schema_version']}")
     return "\n".join([*lines, f"{'fingerprint':<13}{held['fingerprint']}"])
 

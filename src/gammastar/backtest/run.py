@@ -20,6 +20,7 @@ from gammastar.errors import StaleDataError, UsageError
 from gammastar.mandate.mandate import Mandate
 from gammastar.mandate.strategy import Clocks, Generated
 from gammastar.market.calendar import Clock
+from gammastar.market.past import real_time
 from gammastar.market.track import Track
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def run_backtest(
 ) -> Result:
     """Run `mandate` on `panel`, session by session, knowing at each close only what was known then.
 
+    Where something was corrected after its date, decisions see what was told by then, and the accounts stand as each close was first told.
+
     The benchmark is held at the close of `start`, the first decision is made there and traded after the mandate's lag, at cost.
 
     Args:
@@ -58,6 +61,7 @@ def run_backtest(
         ConflictError: the rules contradict each other at the start.
     """
     began = time.perf_counter()
+    panel = real_time(panel)
     engine = Engine(mandate, panel)
     first = resume.position if resume is not None else _position(panel, start, _first_with_history(mandate, panel))
     last = _position(panel, end, len(panel) - 1)

@@ -177,18 +177,24 @@ class _Run:
         known = np.isfinite(row)
         observed = known & ~estimated
         self.seen |= observed
-        self.missing_run = np.where(observed, 0, self.missing_run + 1)
-        self.away = np.where(weight > 0.0, 0, self.away + 1)
+        self.missing_run += 1
+        self.missing_run[observed] = 0
+        self.away += 1
+        self.away[weight > 0.0] = 0
         returns = np.where(known, row, 0.0)
         missing, anchored = ~known, known.copy()
         self._by_period(t, returns, missing, anchored, observed)
-        self._by_last_price(returns, missing, anchored)
-        self._by_sector(returns, missing, _Weighted(weight, observed, sectors))
+        gone = np.flatnonzero(missing)  # few: the rules below look at these alone
+        if len(gone):
+            gone = self._by_last_price(returns, gone, anchored)
+            self._by_sector(returns, gone, _Weighted(weight, observed, sectors))
         self.filling.given += int(np.count_nonzero(known & estimated))
         self.returns[t], self.observed[t] = returns, observed
-        self.since_known = np.where(anchored, 1.0, self.since_known * (1.0 + returns))
-        self._open_period(t, returns, observed)
-        self._settle(t, _drift(weight, returns))
+        gross = 1.0 + returns
+        self.since_known *= gross
+        self.since_known[anchored] = 1.0
+        self._open_period(t, gross, observed)
+        self._settle(t, _drift(weight, gross))
 
     def _by_period(self, t: int, returns: ndarray, missing: ndarray, anchored: ndarray, observed: ndarray) -> None:
         """Let the period that ends at t compound to its known return; names it fills are then missing no more."""
@@ -204,19 +210,21 @@ class _Run:
         self.filling.month_end += int(np.count_nonzero(at))
         self.filling.uncorrected += int(np.count_nonzero(told & observed & self.gaps))
 
-    def _by_last_price(self, returns: ndarray, missing: ndarray, anchored: ndarray) -> None:
-        """Take names without a return for five sessions running back to their last known value; they are then missing no more."""
-        at = missing & self.seen & (self.missing_run == PATIENCE)
+    def _by_last_price(self, returns: ndarray, gone: ndarray, anchored: ndarray) -> ndarray:
+        """Take names without a return for five sessions running back to their last known value; return those that are still missing."""
+        due = self.seen[gone] & (self.missing_run[gone] == PATIENCE)
+        if not due.any():
+            return gone
+        at = gone[due]
         returns[at] = 1.0 / self.since_known[at] - 1.0
-        anchored |= at
-        missing &= ~at
-        self.filling.last_price += int(np.count_nonzero(at))
+        anchored[at] = True
+        self.filling.last_price += len(at)
+        return np.asarray(gone[~due])
 
-    def _by_sector(self, returns: ndarray, missing: ndarray, weighted: _Weighted) -> None:
+    def _by_sector(self, returns: ndarray, gone: ndarray, weighted: _Weighted) -> None:
         """Fill with the sector's return, or the market's where nothing of the sector is observed."""
-        in_benchmark = weighted.weight > 0.0
-        recent = np.where(self.seen, self.missing_run <= PATIENCE, self.away <= PATIENCE)
-        wanted = np.flatnonzero(missing & (in_benchmark | recent))
+        recent = np.where(self.seen[gone], self.missing_run[gone] <= PATIENCE, self.away[gone] <= PATIENCE)
+        wanted = gone[(weighted.weight[gone] > 0.0) | recent]
         if len(wanted) == 0:
             return
         by_sector, market = weighted.returns(returns)
@@ -226,12 +234,13 @@ class _Run:
         self.filling.sector += int(np.count_nonzero(found))
         self.filling.market += int(np.count_nonzero(~found))
 
-    def _open_period(self, t: int, returns: ndarray, observed: ndarray) -> None:
+    def _open_period(self, t: int, gross: ndarray, observed: ndarray) -> None:
         """Remember the period's gross return and gaps, or begin a new period at a snapshot."""
         if t in self.periods:
-            self.period, self.gaps = np.ones_like(returns), np.zeros_like(observed)
+            self.period, self.gaps = np.ones_like(gross), np.zeros_like(observed)
         else:
-            self.period, self.gaps = self.period * (1.0 + returns), self.gaps | ~observed
+            self.period *= gross
+            self.gaps |= ~observed
 
     def _settle(self, t: int, drifted: ndarray) -> None:
         """Set the benchmark at the close of t: the snapshot that takes effect, or the drifted weights."""
@@ -244,7 +253,7 @@ class _Run:
         for past in range(
             int(self.snapshots.at[k]) + 1, t + 1
         ):  # known late: grown to today with what was earned since
-            weights = _drift(weights, self.returns[past])
+            weights = _drift(weights, 1.0 + self.returns[past])
         self.benchmark[t] = weights
 
 
@@ -266,10 +275,10 @@ class _Weighted:
             return earned / total, float((weight * returns[use]).sum() / weight.sum()) if len(use) else 0.0
 
 
-def _drift(weights: ndarray, returns: ndarray) -> ndarray:
-    """Return the weights after `returns`, summing to one."""
+def _drift(weights: ndarray, gross: ndarray) -> ndarray:
+    """Return the weights after the gross returns `gross`, summing to one."""
     held = np.flatnonzero(weights)  # sum over held names only: columns of zeros must not change a rounding
     drifted = np.zeros_like(weights)
-    grown = weights[held] * (1.0 + returns[held])
+    grown = weights[held] * gross[held]
     drifted[held] = grown / grown.sum()
     return drifted

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from gammastar.market.assets import Assets
     from gammastar.market.calendar import Calendar, Frequency
+    from gammastar.market.past import Past
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,7 @@ class Panel:
         index_level: the published total-return index at each session, shape (t,), or None. Shown, never used.
         groups: further group attributes by name: country, industry, issuer and others. ``"sector"`` is none of them: it is `sectors`.
         traded: money value traded in each asset at each session, shape (t, n), 0 where there was no trading or it is not known; or None.
+        past: earlier views of the same panel, where something in it was corrected after its date; or None.
 
     Raises:
         ValueError: shapes that differ, a value that is not finite, a return of -100% or less, weights that are negative or do not sum to
@@ -80,6 +82,7 @@ class Panel:
     index_level: Float[ndarray, " t"] | None = None
     groups: Mapping[str, Sectors] = field(default_factory=Named)
     traded: Float[ndarray, "t n"] | None = None
+    past: Past | None = None
 
     def __post_init__(self) -> None:
         for name, dtype in (("returns", np.float64), ("observed", np.bool_), ("benchmark", np.float64), ("published", np.bool_)):
@@ -160,10 +163,21 @@ class Panel:
         if self.traded is not None:
             digest.update(b"traded")
             digest.update(np.ascontiguousarray(self.traded).tobytes())
+        if self.past is not None:
+            digest.update(repr(("past", self.past.revised.tolist(), self.past.fingerprint)).encode())
         return digest.hexdigest()
 
+    def as_known(self, position: int) -> Panel:
+        """Return the panel as known at the close of the session at `position`: itself, unless something was corrected later."""
+        if self.past is None or not bool((self.past.revised > position).any()):
+            return self
+        return self.past.panel(position)
+
     def moment(self, position: int) -> Moment:
-        """Return all that is known at the close of the session at `position`, and nothing later."""
+        """Return all that is known at the close of the session at `position`, and nothing later: corrections that came after it are undone."""
+        told = self.as_known(position)
+        if told is not self:
+            return told.moment(position)
         until = position + 1
         return Moment(
             session=self.sessions[position],

@@ -5,19 +5,22 @@ Parquet holds the rows and DuckDB asks the questions. Nothing third-party is loa
 
 from __future__ import annotations
 
-__all__ = ["IngestReport", "Store", "ingest", "open_store", "write_dataset"]
+__all__ = ["AppendReport", "IngestReport", "Store", "append", "ingest", "open_store", "write_dataset"]
 
 import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gammastar.store.appending import AppendReport, append
     from gammastar.store.export import write_dataset
     from gammastar.store.folder import Store, open_store
     from gammastar.store.intake import IngestReport, ingest
 
 _HOME = {
+    "AppendReport": "appending",
     "IngestReport": "intake",
     "Store": "folder",
+    "append": "appending",
     "ingest": "intake",
     "open_store": "folder",
     "write_dataset": "export",

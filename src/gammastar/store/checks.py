@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["check_index", "check_members", "check_returns", "check_sessions", "snapshot_days"]
+__all__ = ["check_index", "check_members", "check_return_rows", "check_returns", "check_sessions", "snapshot_days"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ WEIGHT_TOLERANCE = 0.005
 
 HUGE_RETURN = 10.0
 _PERCENT = {"total_return": 0.2, "forward_return": 0.5}  # a median absolute return above this is in percent
+_ENOUGH = 20  # returns to tell percent from fractions by their size
 _GAP = 1.7  # times the usual distance between snapshots
 
 
@@ -72,7 +73,7 @@ class _Rows:
         """Check a column of simple returns: fractions above -100%, none of them absurd."""
         values = self.table.numbers[column]
         moved = np.abs(values[np.isfinite(values) & (values != 0.0)])
-        if len(moved) and float(np.median(moved)) > _PERCENT[column]:
+        if len(moved) >= _ENOUGH and float(np.median(moved)) > _PERCENT[column]:
             message = (
                 f"half of the returns are above {np.median(moved):.0%} in size: percent? Give fractions (0.01 is 1%)"
             )
@@ -198,6 +199,16 @@ def _check_mixed_ids(table: Table, findings: Findings) -> None:
 
 def check_returns(table: Table, members: Table, findings: Findings) -> None:
     """Check daily returns beside the members they belong to."""
+    check_return_rows(table, findings)
+    if not (table.dates["date"] > members.dates["date"].min()).any():
+        message = f"no return is later than the first snapshot, {members.dates['date'].min()}"
+        findings.add(table.file, "returns-too-early", message, column="date", value=table.dates["date"].max())
+    _check_ids(table, members, findings)
+    _check_lateness(table, members, findings)
+
+
+def check_return_rows(table: Table, findings: Findings) -> None:
+    """Check daily returns by themselves."""
     rows = _Rows(table, findings)
     rows.needed("total_return")
     rows.returns("total_return")
@@ -206,11 +217,6 @@ def check_returns(table: Table, members: Table, findings: Findings) -> None:
     rows.positive("split-not-positive", "split", ": new shares for one old share, 1 or nothing where there is none")
     rows.unique("session")
     rows.known()
-    if not (table.dates["date"] > members.dates["date"].min()).any():
-        message = f"no return is later than the first snapshot, {members.dates['date'].min()}"
-        findings.add(table.file, "returns-too-early", message, column="date", value=table.dates["date"].max())
-    _check_ids(table, members, findings)
-    _check_lateness(table, members, findings)
 
 
 def _check_ids(table: Table, members: Table, findings: Findings) -> None:
@@ -271,6 +277,7 @@ def check_index(table: Table, findings: Findings) -> None:
     rows = _Rows(table, findings)
     rows.needed("level")
     rows.positive("level-not-positive", "level", "")
+    rows.known()
     _, first = np.unique(table.dates["date"], return_index=True)
     again = np.ones(len(table), dtype=bool)
     again[first] = False

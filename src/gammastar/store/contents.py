@@ -1,24 +1,21 @@
-"""What a store is made of: the rows of a checked dataset in canonical order, their fingerprint, and their Parquet files."""
+"""What a store is made of: the rows of a checked dataset in canonical order, and their fingerprint."""
 
 from __future__ import annotations
 
-__all__ = ["Dataset", "arrange", "asset_order", "clean_groups", "clean_sectors"]
+__all__ = ["Dataset", "Held", "arrange", "asset_order", "clean_groups", "clean_sectors"]
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 
 from gammastar.market.groups import UNKNOWN
 from gammastar.store.layout import TABLES
 from gammastar.store.parsing import Coded, Table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy import ndarray
 
     from gammastar.store.layout import Column, Mapping
@@ -57,6 +54,7 @@ class Dataset:
         ids: asset ids in the order of a panel's columns.
         sectors: group names in order, without ``"Unknown"``.
         groups: likewise of each other group attribute that members have.
+        declared: of these, the labels that the mapping lists, by attribute.
         calendar: the exchange's code.
         days: its sessions from the first snapshot to the last date, and the one that follows.
     """
@@ -67,6 +65,7 @@ class Dataset:
     groups: dict[str, tuple[str, ...]]
     calendar: str
     days: ndarray
+    declared: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -82,21 +81,35 @@ class Dataset:
             digest.update(_canonical(self.tables["members"], name))
         return digest.hexdigest()
 
-    def write(self, folder: Path) -> None:
-        """Write the Parquet files of the store into `folder`."""
+    def rows(self, entry: int) -> dict[str, pa.Table]:
+        """Return the rows as they are stored: each with its date, when it was known, and the entry that brought it.
+
+        Args:
+            entry: number of the ingest or append, increasing.
+        """
+        stored = {}
         for name, table in self.tables.items():
-            _write(
-                folder / f"{name}.parquet", {column.name: _arrow(table, column.name) for column in _columns(name, table)}
-            )
-        if self.groups:
-            _write(folder / "groups.parquet", _long(self.tables["members"], tuple(self.groups)))
-        order = np.arange(len(self.ids))
-        tickers = _last_labels(self.tables["members"], "ticker", self.ids)
-        names = _last_labels(self.tables["members"], "name", tickers)
-        labels = {"ticker": pa.array(tickers), "name": pa.array(names)}
-        _write(folder / "assets.parquet", {"asset_id": pa.array(self.ids), "position": pa.array(order), **labels})
-        days = pa.array(self.days.astype("datetime64[D]"))
-        _write(folder / "sessions.parquet", {"session": days, "position": pa.array(np.arange(len(self.days)))})
+            columns = {column.name: _arrow(table, column.name) for column in _columns(name, table)}
+            stored[name] = pa.table({**columns, "entry": pa.array(np.full(len(table), entry, dtype=np.int32))})
+        if self.groups and len(self.tables["members"]):
+            long = _long(self.tables["members"], tuple(self.groups))
+            stored["groups"] = pa.table({**long, "entry": pa.array(np.full(len(long["date"]), entry, dtype=np.int32))})
+        return stored
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What a store holds, as far as new rows must fit it.
+
+    Args:
+        ids: of its assets.
+        days: its sessions, and the one that follows.
+        known: the last time at which anything became known.
+    """
+
+    ids: tuple[str, ...]
+    days: ndarray
+    known: np.datetime64
 
 
 def asset_order(ids: set[str]) -> tuple[str, ...]:
@@ -104,36 +117,47 @@ def asset_order(ids: set[str]) -> tuple[str, ...]:
     return tuple(sorted(ids, key=lambda text: (0, int(text), text) if text.isdecimal() else (1, 0, text)))
 
 
-def arrange(tables: dict[str, Table], sessions: Sessions, names: Mapping) -> Dataset:
+def arrange(tables: dict[str, Table], sessions: Sessions, names: Mapping, held: Held | None = None) -> Dataset:
     """Return the dataset in canonical order, without rows that no panel can use (unknown assets, returns before the first snapshot).
 
     Args:
         tables: checked tables.
         sessions: of the exchange, around them.
         names: labels in the order wanted; others follow by alphabet.
+        held: what they are added to, or None for a dataset of its own, which has members.
     """
-    members = tables["members"]
-    ids = asset_order(set(members.texts["asset_id"].values))
-    arranged = {"members": _sorted(members, ids)}
-    first = members.dates["date"].min()
-    last = members.dates["date"].max()
+    members = tables.get("members")
+    told = () if members is None else members.texts["asset_id"].values
+    ids = asset_order({*told, *(() if held is None else held.ids)})
+    arranged = {} if members is None else {"members": _sorted(members, ids)}
+    first = arranged["members"].dates["date"].min() if held is None else held.days[0]
+    dated = [table.dates["date"].max() for table in arranged.values()]
     if "returns" in tables:
         returns = _sorted(tables["returns"], ids)
         arranged["returns"] = returns.taken(
             np.flatnonzero((returns.texts["asset_id"].codes >= 0) & (returns.dates["date"] >= first))
         )
-        last = max(last, arranged["returns"].dates["date"].max())
+        dated.extend(arranged["returns"].dates["date"][-1:])
         _value_volumes(arranged["returns"])
     if "index" in tables:
         arranged["index"] = tables["index"].taken(np.argsort(tables["index"].dates["date"], kind="stable"))
-    texts = arranged["members"].texts
+    last = max(dated, default=first) if held is None else max([held.days[-2], *dated])
+    ordered: dict[str, tuple[str, ...]] = {"sector": ()} if members is None else _clean_labels(arranged["members"], names)
+    declared = {name: tuple(label for label in names.groups.get(name, ()) if label != UNKNOWN) for name in ordered}
+    declared["sector"] = names.sectors
+    return Dataset(arranged, ids, ordered.pop("sector"), ordered, sessions.name, sessions.between(first, last), declared)
+
+
+def _clean_labels(members: Table, names: Mapping) -> dict[str, tuple[str, ...]]:
+    """Clean the sectors and groups of members, and return the labels of each in order."""
+    texts = members.texts
     texts["sector"] = clean_sectors(texts["sector"])
     ordered = {"sector": _ordered(texts["sector"], names.sectors)}
     for name in names.attributes:
         if name in texts:
             texts[name] = clean_groups(texts[name])
             ordered[name] = _ordered(texts[name], tuple(label for label in names.groups.get(name, ()) if label != UNKNOWN))
-    return Dataset(arranged, ids, ordered.pop("sector"), ordered, sessions.name, sessions.between(first, last))
+    return ordered
 
 
 def _ordered(coded: Coded, listed: tuple[str, ...]) -> tuple[str, ...]:
@@ -186,6 +210,7 @@ def _long(members: Table, names: tuple[str, ...]) -> dict[str, Any]:
         "asset_id": _arrow(members, "asset_id").take(pa.array(np.tile(np.arange(count), len(names)))),
         "attribute": pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string())),
         "label": pa.concat_arrays(labels),
+        "known": pa.array(np.tile(members.dates["known"].astype("datetime64[D]"), len(names))),
     }
 
 
@@ -228,16 +253,3 @@ def _arrow(table: Table, name: str) -> Any:
     return pa.DictionaryArray.from_arrays(
         pa.array(coded.codes, mask=coded.codes < 0), pa.array(coded.values, pa.string())
     )
-
-
-def _write(path: Path, columns: dict[str, Any]) -> None:
-    pa.parquet.write_table(pa.table(columns), path, compression="zstd")
-
-
-def _last_labels(members: Table, column: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the last known label of each asset, or what to call it otherwise."""
-    coded = members.texts[column]
-    told = np.flatnonzero(coded.codes >= 0)  # by date: later rows overwrite
-    last = np.full(len(otherwise), -1, dtype=np.int64)
-    last[members.texts["asset_id"].codes[told]] = coded.codes[told]
-    return tuple(coded.values[code] if code >= 0 else label for code, label in zip(last, otherwise, strict=True))

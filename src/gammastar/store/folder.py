@@ -1,40 +1,39 @@
-"""A store: one folder with Parquet files and a manifest, written whole or not at all."""
+"""A store: one folder with Parquet files and a manifest."""
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA_VERSION", "Store", "check_target", "open_store", "write_folder", "write_manifest"]
+__all__ = ["Store", "open_store", "parse_known"]
 
-import hashlib
-import json
-import os
-import shutil
-import tempfile
-from contextlib import contextmanager
-from dataclasses import dataclass
+import datetime as dt
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gammastar.errors import DataError, StaleDataError, UsageError
+from gammastar.store.disk import digest_file
+from gammastar.store.manifest import AGAIN, read_manifest
 from gammastar.store.panels import Labels, build_daily, build_monthly
-from gammastar.store.queries import Queries
+from gammastar.store.queries import Queries, View
+from gammastar.store.sessions import sessions_after
+from gammastar.store.vintages import Past
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+
+    from numpy import ndarray
 
     from gammastar.market.panel import Panel
-    from gammastar.store.panels import Built
+    from gammastar.store.panels import Built, Frame
 
-SCHEMA_VERSION = 1
-"""Version of the layout of a store. Another version is refused: ingest the dataset again."""
-
-_FORMAT = "gammastar-store"
-_MANIFEST = "store.json"
-_AGAIN = "run `gammastar ingest DATASET --into STORE` again"
+_BUILDERS = {"daily": build_daily, "monthly": build_monthly}
 
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """An ingested dataset.
+    """A stored dataset with all that was appended to it.
 
     Args:
         path: the folder.
@@ -46,7 +45,7 @@ class Store:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the content: the same rows in any order or file format give the same one."""
+        """SHA-256 of the content: of the rows ingested, in any order or file format, and of each append after them."""
         return str(self.manifest["fingerprint"])
 
     @property
@@ -54,52 +53,131 @@ class Store:
         """Frequencies of the panels it can give; the first is the default."""
         return tuple(self.manifest["frequencies"])
 
+    @property
+    def known(self) -> np.datetime64:
+        """The last time at which anything became known. What was known earlier never changes; this day is open until a later one begins."""
+        return np.datetime64(self.manifest["known"], "D")
+
+    @cached_property
+    def days(self) -> ndarray:
+        """The exchange's sessions from the first snapshot to the last date, and the one that follows."""
+        import pyarrow.parquet
+
+        table = pyarrow.parquet.read_table(self.path / self.manifest["sessions"])
+        return np.asarray(table["session"].to_numpy().astype("datetime64[D]"))
+
     def status(self) -> dict[str, Any]:
         """Return what the store holds: schema version, dates, rows, assets, sessions, missing share, fingerprint, frequencies."""
         report = self.manifest["report"]
-        keys = ("schema_version", "source", "calendar", "fingerprint", "frequencies")
+        keys = ("schema_version", "source", "calendar", "fingerprint", "frequencies", "known")
         return {
             "path": str(self.path),
             **{key: self.manifest[key] for key in keys},
+            "entries": len(self.manifest["entries"]),
             **report["found"],
             "missing": report["missing"],
         }
 
-    def panel(self, frequency: str | None = None) -> Panel:
-        """Return the market as a panel; by default the daily one when there are daily returns.
+    def staleness(self, on: np.datetime64) -> dict[str, int]:
+        """Return how many sessions each panel lacks at the close of a date: those after its last, up to that date; of a monthly one, month ends.
 
-        Args:
-            frequency: ``"daily"`` or ``"monthly"``.
+        A session that is still to come, or a day on which the exchange is closed, does not make data stale.
 
         Raises:
-            UsageError: no such frequency.
+            DataError: the exchange's calendar does not reach the date.
+        """
+        lacking = {}
+        for name, span in self.manifest["report"]["found"]["panels"].items():
+            last = np.datetime64(span["to"], "D")
+            days = sessions_after(str(self.manifest["calendar"]), last, on)
+            months = days.astype("datetime64[M]")
+            ends = (months[:-1] != months[1:]) & (months[:-1] > last.astype("datetime64[M]"))
+            lacking[name] = int(ends.sum()) if name == "monthly" else len(days) - 1
+        return lacking
+
+    def panel(self, frequency: str | None = None, *, known: str | np.datetime64 | None = None) -> Panel:
+        """Return the market as a panel, as it was known at some time.
+
+        Of each fact the last version known by then is shown, if its first was known on its own date; one that came later counts as missing.
+        `Panel.moment` shows what was known at its own session, corrections that came after it undone.
+
+        Args:
+            frequency: ``"daily"`` or ``"monthly"``; by default daily when there are daily returns.
+            known: everything known on or before this date; by default all that is known.
+
+        Raises:
+            UsageError: no such frequency, or `known` is not a date.
+            StaleDataError: nothing was known then.
             DataError: the store has no returns of that frequency, or cannot be read.
         """
-        return self.build(frequency or self.frequencies[0])[0].panel
+        return self.build(frequency or self.frequencies[0], known=known)[0].panel
 
-    def build(self, *frequencies: str) -> tuple[Built, ...]:
+    def build(self, *frequencies: str, known: str | np.datetime64 | None = None) -> tuple[Built, ...]:
         """Return panels together with the count of what was filled in each.
 
         Raises:
             UsageError: no such frequency.
             DataError: the store has no returns of that frequency, or cannot be read.
         """
-        builders = {"daily": build_daily, "monthly": build_monthly}
         for frequency in frequencies:
-            if frequency not in builders:
-                raise UsageError("panel", "no such frequency", got=frequency, allowed="daily, monthly")
-            if frequency not in self.frequencies:
-                need = {
-                    "daily": "daily returns (a `returns` file)",
-                    "monthly": "one snapshot a month, each with `forward_return`",
-                }
-                what = f"the store has no {frequency} panel: the dataset had no {need[frequency]}"
-                raise DataError(str(self.path), what, allowed=", ".join(self.frequencies))
+            self._check_frequency(frequency)
+        until = self.known if known is None else min(parse_known(known), self.known)
+        with Queries.of(self.view(until)) as queries:
+            built = tuple(_BUILDERS[frequency](queries, self.labels) for frequency in frequencies)
+        return tuple(self._with_past(*pair, until) for pair in zip(built, frequencies, strict=True))
+
+    def rebuild(self, frequency: str, frame: Frame, until: np.datetime64) -> Panel:
+        """Return an earlier view of a panel, laid into its frame."""
+        with Queries.of(self.view(until)) as queries:
+            return _BUILDERS[frequency](queries, self.labels, frame).panel
+
+    @property
+    def labels(self) -> Labels:
+        """What it says of itself, besides its rows."""
         said = self.manifest
-        groups = {name: tuple(labels) for name, labels in said.get("groups", {}).items()}  # a store may have none
-        labels = Labels(str(said["calendar"]), str(said["source"]), tuple(said["sectors"]), groups, bool(said.get("traded", False)))
-        with Queries.of(self.path) as queries:
-            return tuple(builders[frequency](queries, labels) for frequency in frequencies)
+        groups = {name: tuple(labels) for name, labels in said["declared"].items()}
+        sectors = groups.pop("sector")
+        return Labels(str(said["calendar"]), str(said["source"]), sectors, groups)
+
+    def view(self, until: np.datetime64) -> View:
+        """Return the files that hold what was known by then."""
+        files: dict[str, tuple[Path, ...]] = {}
+        prompt = set()
+        held = [(facts["entries"][0], name, facts) for name, facts in self.manifest["files"].items() if facts["table"] != "sessions"]
+        for _, name, facts in sorted(held, key=lambda item: item[:2]):
+            if np.datetime64(facts["known"][0], "D") <= until:
+                files[facts["table"]] = (*files.get(facts["table"], ()), self.path / name)
+                if facts["prompt"] and np.datetime64(facts["known"][1], "D") <= until:
+                    prompt.add(self.path / name)
+        return View(self.path, files, until, frozenset(prompt), self.days)
+
+    def _with_past(self, built: Built, frequency: str, until: np.datetime64) -> Built:
+        """Return the panel with what it takes to undo corrections, where there were any."""
+        past = Past.of(self, frequency, built, until)
+        return built if past is None else replace(built, panel=replace(built.panel, past=past))
+
+    def _check_frequency(self, frequency: str) -> None:
+        if frequency not in _BUILDERS:
+            raise UsageError("panel", "no such frequency", got=frequency, allowed="daily, monthly")
+        if frequency not in self.frequencies:
+            need = {
+                "daily": "daily returns (a `returns` file)",
+                "monthly": "one snapshot a month, each with `forward_return`",
+            }
+            what = f"the store has no {frequency} panel: the dataset had no {need[frequency]}"
+            raise DataError(str(self.path), what, allowed=", ".join(self.frequencies))
+
+
+def parse_known(known: str | np.datetime64) -> np.datetime64:
+    """Return a knowledge time; words such as "today" are none.
+
+    Raises:
+        UsageError: not a date.
+    """
+    try:
+        return np.datetime64(dt.date.fromisoformat(str(known)), "D")
+    except ValueError as error:
+        raise UsageError("known", "this is not a date", got=str(known), allowed="YYYY-MM-DD", advice="write for instance 2019-11-29") from error
 
 
 def open_store(path: Path | str) -> Store:
@@ -110,146 +188,13 @@ def open_store(path: Path | str) -> Store:
         DataError: it has another schema version, or a file of it is missing or damaged.
     """
     folder = Path(path)
-    _recover(folder)
     if not folder.is_dir():
-        raise StaleDataError(str(folder), "there is no store", advice=_AGAIN)
-    manifest = _manifest(folder)
+        raise StaleDataError(str(folder), "there is no store", advice=AGAIN)
+    manifest = read_manifest(folder)
     for name, facts in manifest["files"].items():
         file = folder / name
         if not file.is_file():
-            raise DataError(str(file), "a file of the store is missing", advice=_AGAIN)
-        if _digest(file) != facts["sha256"]:
-            raise DataError(str(file), "the file is not what was stored: it is damaged or was changed", advice=_AGAIN)
+            raise DataError(str(file), "a file of the store is missing", advice=AGAIN)
+        if digest_file(file) != facts["sha256"]:
+            raise DataError(str(file), "the file is not what was stored: it is damaged or was changed", advice=AGAIN)
     return Store(folder, manifest)
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    """Read and check the manifest."""
-    file = folder / _MANIFEST
-    if not file.is_file():
-        raise DataError(str(folder), f"not a store: it has no {_MANIFEST}", advice=_AGAIN)
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(str(file), "the manifest of the store is damaged", advice=_AGAIN) from error
-    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
-        raise DataError(str(file), "not the manifest of a store", advice=_AGAIN)
-    if manifest.get("schema_version") != SCHEMA_VERSION:
-        got = manifest.get("schema_version")
-        raise DataError(
-            str(folder),
-            "the store was written with another schema",
-            got=got,
-            allowed=f"schema version {SCHEMA_VERSION}",
-            advice=_AGAIN,
-        )
-    needed = {"fingerprint", "frequencies", "files", "report", "calendar", "source", "sectors"}
-    if not needed <= manifest.keys():
-        raise DataError(
-            str(file),
-            "the manifest of the store is damaged",
-            got=f"no {', '.join(sorted(needed - manifest.keys()))}",
-            advice=_AGAIN,
-        )
-    return manifest
-
-
-def check_target(into: Path) -> None:
-    """Check that a store may be written at `into`.
-
-    Raises:
-        DataError: there is something else.
-    """
-    _recover(into)
-    if into.is_dir():
-        if (into / _MANIFEST).is_file() or not any(into.iterdir()):
-            return
-        raise DataError(
-            str(into), "the folder is not empty and is not a store", advice="choose a folder of its own for the store"
-        )
-    if into.exists() or into.is_symlink():
-        raise DataError(str(into), "there is a file where the store should be", advice="choose another path")
-
-
-@contextmanager
-def write_folder(into: Path) -> Iterator[Path]:
-    """Give an empty folder beside `into`; when the block ends well it takes the place of `into`, else it goes.
-
-    A process that is killed leaves the old folder, or none if there was none. What it left beside it is cleaned up here the next time.
-    """
-    check_target(into)
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(into.parent):
-        for stale in into.parent.glob(f".{into.name}.writing-*"):
-            shutil.rmtree(stale)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{into.name}.writing-", dir=into.parent))
-        try:
-            yield fresh
-            fresh.chmod(0o755)
-            for file in (*fresh.iterdir(), fresh):
-                _sync(file)
-            _exchange(fresh, into)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-
-
-def _retired(into: Path) -> Path:
-    return into.with_name(f".{into.name}.retired")
-
-
-def _exchange(fresh: Path, into: Path) -> None:
-    """Let `fresh` take the place of `into`. Between the two renames the old folder waits beside; `_recover` knows where."""
-    retired = _retired(into)
-    if into.exists():
-        shutil.rmtree(retired, ignore_errors=True)
-        into.rename(retired)
-    fresh.rename(into)
-    _sync(into.parent)
-    shutil.rmtree(retired, ignore_errors=True)
-
-
-def _recover(into: Path) -> None:
-    """Put back an old folder that a killed process had already moved aside."""
-    retired = _retired(into)
-    if retired.is_dir() and not into.exists():
-        retired.rename(into)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time write stores into `folder`; others wait."""
-    try:
-        import fcntl
-    except ImportError:  # not a Unix: two ingests at once are the user's to avoid
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _sync(path: Path) -> None:
-    """Make sure that a file or folder is on the disk, not only on its way."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_manifest(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the manifest of the Parquet files in `folder`, and return it."""
-    files = {
-        file.name: {"bytes": file.stat().st_size, "sha256": _digest(file)} for file in sorted(folder.glob("*.parquet"))
-    }
-    manifest = {"format": _FORMAT, "schema_version": SCHEMA_VERSION, **content, "files": files}
-    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return manifest

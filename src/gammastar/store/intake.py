@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["IngestReport", "ingest"]
+__all__ = ["IngestReport", "ingest", "mapping_of", "read_tables", "told_findings"]
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gammastar.errors import DataError, Finding
-from gammastar.market.groups import ISSUER
 from gammastar.store.checks import check_index, check_members, check_returns, check_sessions, snapshot_days
-from gammastar.store.contents import Dataset, arrange, clean_groups, clean_sectors
+from gammastar.store.completeness import check_completeness, check_coverage, check_groups, check_sectors, monthly
+from gammastar.store.contents import Dataset, arrange
 from gammastar.store.findings import Findings
-from gammastar.store.folder import Store, check_target, write_folder, write_manifest
+from gammastar.store.folder import Store
 from gammastar.store.layout import TABLES, Mapping, discover, read_mapping
 from gammastar.store.parsing import Table, parse_table
 from gammastar.store.reading import read_raw
-from gammastar.store.sessions import exchange_days
+from gammastar.store.sessions import exchange_days, session_rows
+from gammastar.store.writing import check_target, write_store
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -51,16 +52,12 @@ class IngestReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, ready for JSON."""
-        told = [
-            {name: getattr(finding, name) for name in ("file", "rule", "message", "row", "column", "value", "severity")}
-            for finding in self.findings
-        ]
         return {
             "store": str(self.store),
             "source": self.source,
             "found": self.found,
             "missing": self.missing,
-            "findings": told,
+            "findings": told_findings(self.findings),
             "fingerprint": self.fingerprint,
         }
 
@@ -100,6 +97,11 @@ def _missing_lines(missing: dict[str, Any]) -> list[str]:
     return lines
 
 
+def told_findings(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
+    """Return findings as plain values, ready for JSON."""
+    return [{name: getattr(finding, name) for name in ("file", "rule", "message", "row", "column", "value", "severity")} for finding in findings]
+
+
 def ingest(dataset: Path | str, into: Path | str, *, mapping: Path | str | None = None) -> IngestReport:
     """Read, check and store a dataset; the layout and the rules are in docs/dataset.md.
 
@@ -125,34 +127,31 @@ def ingest(dataset: Path | str, into: Path | str, *, mapping: Path | str | None 
             advice="give the folder that holds members.csv or members.parquet",
         )
     check_target(target)
-    names = _mapping(folder, None if mapping is None else Path(mapping))
+    names = mapping_of(folder, None if mapping is None else Path(mapping))
     findings = Findings()
-    tables = _read(folder, names, findings)
+    tables = read_tables(discover(folder, names, findings), names, findings)
+    findings.stop_on_errors(str(folder))
     content = _check(folder, tables, names, findings)
     source = names.source or folder.resolve().name
     return _store(content, target, source, findings)
 
 
-def _mapping(folder: Path, given: Path | None) -> Mapping:
+def mapping_of(folder: Path, given: Path | None) -> Mapping:
+    """Return the mapping that is given, else the dataset's own, else none."""
     if given is not None:
         return read_mapping(given)
     own = folder / _MAPPING
     return read_mapping(own) if own.exists() else Mapping()
 
 
-def _read(folder: Path, names: Mapping, findings: Findings) -> dict[str, Table]:
-    """Read and type every file that is there.
-
-    Raises:
-        DataError: a file or a cell cannot be read.
-    """
+def read_tables(files: dict[str, Path], names: Mapping, findings: Findings) -> dict[str, Table]:
+    """Read and type files; whatever is wrong becomes a finding."""
     tables: dict[str, Table] = {}
-    for name, path in discover(folder, names, findings).items():
+    for name, path in files.items():
         spec = names.spec(name)
         raw = read_raw(path, spec, names.columns.get(name, {}), findings)
         if raw is not None:
             tables[name] = parse_table(raw, spec, findings)
-    findings.stop_on_errors(str(folder))
     return tables
 
 
@@ -168,9 +167,9 @@ def _check(folder: Path, tables: dict[str, Table], names: Mapping, findings: Fin
         check_returns(returns, members, findings)
     if "index" in tables:
         check_index(tables["index"], findings)
-    _check_completeness(tables, findings)
-    _check_sectors(members, names, findings)
-    _check_groups(members, names, findings)
+    check_completeness(tables, findings)
+    check_sectors(members, names, findings)
+    check_groups(members, names, findings)
     first = members.dates["date"].min()
     last = max(table.dates["date"].max() for name, table in tables.items() if name != "index")
     sessions = exchange_days(names.calendar, first, last, findings)
@@ -181,131 +180,8 @@ def _check(folder: Path, tables: dict[str, Table], names: Mapping, findings: Fin
     if sessions is None:  # a finding says why, and has stopped us
         raise AssertionError
     content = arrange(tables, sessions, names)
-    _check_coverage(content, findings)
+    check_coverage(content, findings)
     return content
-
-
-def _check_completeness(tables: dict[str, Table], findings: Findings) -> None:
-    """Check that there are returns of one kind or the other."""
-    members, returns = tables["members"], tables.get("returns")
-    days, _ = snapshot_days(members)
-    forward = np.isfinite(members.numbers["forward_return"])
-    if len(days) == 0:
-        findings.add(members.file, "weight-sum", "no weight is above zero", column="weight")
-        return
-    if returns is None and not forward.any():
-        findings.add(
-            members.file,
-            "returns-absent",
-            "there is neither a returns file nor a column forward_return: no return can be computed",
-        )
-    elif returns is None and len(days) < 2:
-        findings.add(
-            members.file,
-            "snapshot-single",
-            "there is one snapshot only, and no daily returns",
-            column="date",
-            value=days[0],
-        )
-    elif len(days) == 1:
-        findings.warn(
-            members.file,
-            "snapshot-single",
-            "there is one snapshot only: weights drift from it",
-            column="date",
-            value=days[0],
-        )
-    if forward.any():
-        held = (members.numbers["weight"] > 0.0) & ~forward & (members.dates["date"] < days[-1])
-        if held.any():
-            row = int(members.rows[np.flatnonzero(held)[0]])
-            message = f"{int(held.sum()):,} members before the last snapshot have no forward_return; the monthly panel imputes theirs"
-            findings.warn(members.file, "forward-return-missing", message, column="forward_return", row=row)
-    if forward.any() and not monthly(members):
-        message = "snapshots are not one a month and known on their date: there will be no monthly panel"
-        findings.warn(members.file, "snapshot-not-monthly", message, column="date")
-
-
-def _check_sectors(members: Table, names: Mapping, findings: Findings) -> None:
-    coded = members.texts["sector"]
-    if "sector" not in members.present:
-        findings.warn(
-            members.file,
-            "sector-absent",
-            "there is no column sector: all names are in the group Unknown",
-            column="sector",
-        )
-        return
-    cleaned = clean_sectors(coded)
-    blank = np.flatnonzero(cleaned.codes < 0)
-    if len(blank):
-        told = sorted(set(coded.values) - set(cleaned.values))
-        message = f"{len(blank):,} rows without a sector are in the group Unknown" + (
-            f" (as such read: {', '.join(told)[:100]})" if told else ""
-        )
-        findings.warn(
-            members.file,
-            "sector-unknown",
-            message,
-            column="sector",
-            value=coded.at(int(blank[0]))[:80],
-            row=int(members.rows[blank[0]]),
-        )
-    new = [label for label in cleaned.values if label not in names.sectors]
-    if names.sectors and new:
-        findings.warn(
-            members.file,
-            "sector-unlisted",
-            "dataset.toml does not list these sectors; they follow the others",
-            column="sector",
-            value=", ".join(new)[:200],
-        )
-    if len(cleaned.values) > 100:
-        message = f"{len(cleaned.values)} different sectors: is this another column?"
-        findings.warn(members.file, "sector-many", message, column="sector", value=cleaned.values[0])
-
-
-def _check_groups(members: Table, names: Mapping, findings: Findings) -> None:
-    """Note rows without a group, and labels that the mapping does not list."""
-    for name in names.attributes:
-        if name not in members.texts:
-            continue
-        cleaned, listed = clean_groups(members.texts[name]), names.groups.get(name, ())
-        blank = np.flatnonzero(cleaned.codes < 0)
-        if len(blank) and name != ISSUER:
-            message = f"{len(blank):,} rows without a value are in the group Unknown"
-            told = members.texts[name].at(int(blank[0]))[:80]
-            findings.warn(members.file, "group-unknown", message, column=name, value=told, row=int(members.rows[blank[0]]))
-        new = [label for label in cleaned.values if label not in listed]
-        if listed and new:
-            message = f"groups.{name}.labels in dataset.toml does not list these; they follow the others"
-            findings.warn(members.file, "group-unlisted", message, column=name, value=", ".join(new)[:200])
-
-
-def _check_coverage(content: Dataset, findings: Findings) -> None:
-    """Note sessions without any return."""
-    returns = content.tables.get("returns")
-    if returns is None:
-        return
-    dates = returns.dates["date"]
-    expected = content.days[(content.days > content.days[0]) & (content.days <= dates.max())]
-    empty = expected[~np.isin(expected, dates)]
-    if len(empty):
-        message = f"{len(empty)} sessions have no return at all; every name is without one there"
-        findings.warn(returns.file, "session-empty", message, column="date", value=empty[0])
-
-
-def monthly(members: Table) -> bool:
-    """Return whether the snapshots make a monthly panel: two or more, at most one a month, each known on its date, with forward returns."""
-    days, _ = snapshot_days(members)
-    months = days.astype("datetime64[M]")
-    on_time = bool(np.all(members.dates["known"] == members.dates["date"]))
-    return (
-        bool(np.isfinite(members.numbers["forward_return"]).any())
-        and len(days) > 1
-        and len(np.unique(months)) == len(months)
-        and on_time
-    )
 
 
 def _store(content: Dataset, target: Path, source: str, findings: Findings) -> IngestReport:
@@ -322,19 +198,25 @@ def _store(content: Dataset, target: Path, source: str, findings: Findings) -> I
             "neither a daily nor a monthly panel can be made: see the warnings",
         )
         findings.stop_on_errors(str(target))
+    known = max(table.dates["known"].max() for table in content.tables.values())
+    first = {"number": 0, "fingerprint": content.fingerprint, "known": str(known), "corrected": []}
     facts = {
         "source": source,
         "calendar": content.calendar,
-        "sectors": list(content.sectors),
-        **({"groups": {name: list(labels) for name, labels in content.groups.items()}} if content.groups else {}),
-        **({"traded": True} if "returns" in content.tables and "traded_value" in content.tables["returns"].numbers else {}),
+        "declared": {name: list(labels) for name, labels in content.declared.items()},
         "fingerprint": content.fingerprint,
+        "known": str(known),
         "frequencies": frequencies,
+        "reach": {name: str(table.dates["date"].max()) for name, table in content.tables.items()}
+        | ({"groups": str(content.tables["members"].dates["date"].max())} if content.groups else {}),
+        "entries": [{**first, "rows": {name: len(table) for name, table in content.tables.items()}}],
     }
-    with write_folder(target) as fresh:
-        content.write(fresh)
-        draft = Store(fresh, facts)
-        panels = dict(zip(frequencies, draft.build(*frequencies), strict=True))
+    with write_store(target) as draft:
+        number = draft.next_number
+        for name, rows in content.rows(0).items():
+            draft.put(name, rows, number)
+        facts["sessions"] = draft.put("sessions", session_rows(content.days), number)
+        panels = dict(zip(frequencies, Store(draft.folder, {**facts, "files": draft.files}).build(*frequencies), strict=True))
         missing = {
             "files": [name for name in TABLES if name not in content.tables],
             "imputed": {
@@ -343,9 +225,7 @@ def _store(content: Dataset, target: Path, source: str, findings: Findings) -> I
         }
         found = _found(content, {name: built.panel for name, built in panels.items()})
         report = IngestReport(target, source, found, missing, findings.warnings, content.fingerprint)
-        write_manifest(
-            fresh, {**facts, "report": {key: value for key, value in report.to_dict().items() if key != "store"}}
-        )
+        draft.commit({**facts, "report": {key: value for key, value in report.to_dict().items() if key != "store"}})
     return report
 
 

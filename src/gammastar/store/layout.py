@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["GROUPS", "TABLES", "Column", "Kind", "Mapping", "TableSpec", "discover", "read_mapping"]
+__all__ = ["GROUPS", "TABLES", "Column", "Kind", "Mapping", "TableSpec", "discover", "read_mapping", "table_of"]
 
 import difflib
 import re
 import tomllib
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from gammastar.errors import DataError, Finding
@@ -114,7 +115,7 @@ TABLES = {
         TableSpec(
             "index",
             ("index_total_return", "index_total_return*"),
-            (_key("date", Kind.DATE), _key("level", Kind.NUMBER)),
+            (_key("date", Kind.DATE), _key("level", Kind.NUMBER), _KNOWN),
         ),
     )
 }
@@ -241,8 +242,15 @@ def _table(path: Path, key: str, value: object) -> dict[str, object]:
     return value
 
 
-def discover(folder: Path, mapping: Mapping, findings: Findings) -> dict[str, Path]:
-    """Return the file of each table that is there; what is wrong with the files goes to `findings`."""
+def discover(folder: Path, mapping: Mapping, findings: Findings, *, part: bool = False) -> dict[str, Path]:
+    """Return the file of each table that is there; what is wrong with the files goes to `findings`.
+
+    Args:
+        folder: the dataset.
+        mapping: names of files.
+        findings: to add to.
+        part: any one table is enough; else members must be there.
+    """
     files: dict[str, Path] = {}
     for table, spec in TABLES.items():
         if table in mapping.files:
@@ -266,13 +274,22 @@ def discover(folder: Path, mapping: Mapping, findings: Findings) -> dict[str, Pa
             )
         elif found:
             files[table] = found[0]
-    if "members" not in files and not findings.errors:
+    if part and not files and not findings.errors:
+        message = "there is no members, returns or index_total_return file, CSV or Parquet; name one in dataset.toml"
+        findings.add(folder.name, "file-absent", message)
+    if "members" not in files and not part and not findings.errors:
         findings.add(
             folder.name,
             "file-absent",
             "there is no members.csv or members.parquet; name the file in dataset.toml: [members] file = ...",
         )
     return files
+
+
+def table_of(path: Path) -> str | None:
+    """Return the table that a file belongs to by its name, or None."""
+    named = (name for name, spec in TABLES.items() for pattern in spec.patterns if path.suffix in {".csv", ".parquet"} and fnmatch(path.stem, pattern))
+    return next(named, None)
 
 
 def _matches(folder: Path, spec: TableSpec) -> list[Path]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["Sessions", "exchange_days"]
+__all__ = ["Sessions", "exchange_days", "session_rows", "sessions_after"]
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy import ndarray
+from gammastar.errors import DataError
+from gammastar.store.findings import Findings
 
-    from gammastar.store.findings import Findings
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy import ndarray
 
 _MARGIN = 21  # days before and after: enough to name the session before and to hold the one that follows
 
@@ -25,10 +27,12 @@ class Sessions:
     Args:
         name: the exchange's code.
         days: increasing dates.
+        early: those of them that close early, as far as the calendar was asked.
     """
 
     name: str
     days: ndarray
+    early: ndarray = field(default_factory=lambda: np.zeros(0, dtype="datetime64[D]"))
 
     def are(self, dates: ndarray) -> ndarray:
         """Return which of `dates` are sessions."""
@@ -61,9 +65,11 @@ def exchange_days(name: str, first: np.datetime64, last: np.datetime64, findings
             "dataset.toml", "calendar-unknown", f"no exchange has this code{hint}", column="calendar", value=name
         )
         return None
-    start, end = str(first - np.timedelta64(_MARGIN, "D")), str(last + np.timedelta64(_MARGIN, "D"))
+    # whole months: a calendar that was made for the session before serves for this one
+    begin, beyond = (first - np.timedelta64(_MARGIN, "D")).astype("datetime64[M]"), (last + np.timedelta64(_MARGIN, "D")).astype("datetime64[M]") + 1
+    start, end = str(begin.astype("datetime64[D]")), str(beyond.astype("datetime64[D]") - 1)
     try:
-        days = exchange_calendars.get_calendar(name, start=start, end=end).sessions
+        calendar = exchange_calendars.get_calendar(name, start=start, end=end)
     except (CalendarError, ValueError) as error:
         findings.add(
             "dataset.toml",
@@ -73,4 +79,26 @@ def exchange_days(name: str, first: np.datetime64, last: np.datetime64, findings
             value=name,
         )
         return None
-    return Sessions(name, days.to_numpy().astype("datetime64[D]"))
+    days, early = (dates.to_numpy().astype("datetime64[D]") for dates in (calendar.sessions, calendar.early_closes))
+    return Sessions(name, days, early)
+
+
+def sessions_after(name: str, last: np.datetime64, on: np.datetime64) -> ndarray:
+    """Return the sessions after `last` up to `on`, and the one that follows them.
+
+    Raises:
+        DataError: the exchange's calendar does not reach the date.
+    """
+    found = Findings()
+    sessions = exchange_days(name, last, max(last, on), found)
+    if sessions is None:
+        raise DataError(str(on), f"the calendar of {name} does not reach this date", findings=found.errors, advice="ask for an earlier date, or update exchange-calendars")
+    after = sessions.days[sessions.days > last]
+    return after[: int(np.searchsorted(after, on, side="right")) + 1]
+
+
+def session_rows(days: ndarray) -> pa.Table:
+    """Return sessions as they are stored."""
+    import pyarrow as pa
+
+    return pa.table({"session": pa.array(days.astype("datetime64[D]"))})

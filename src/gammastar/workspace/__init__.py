@@ -4,11 +4,13 @@ from __future__ import annotations
 
 __all__ = [
     "Decision",
+    "append",
     "check_file",
     "compare_runs",
     "data_status",
     "decompose_market",
     "describe_capital",
+    "diff_knowledge",
     "draw_frontier",
     "evaluate_risk",
     "explain_target",
@@ -30,7 +32,7 @@ __all__ = [
     "write_targets",
 ]
 
-from gammastar.workspace.data import data_status, ingest
+from gammastar.workspace.data import append, data_status, diff_knowledge, ingest
 from gammastar.workspace.decide import (
     Decision,
     check_file,

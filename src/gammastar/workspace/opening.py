@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from gammastar.market.panel import Panel
 
 
-def open_panel(data: Path, frequency: str | None) -> Panel:
-    """Return a panel of a store: the frequency asked for, or the store's default."""
+def open_panel(data: Path, frequency: str | None, *, known: str | None = None) -> Panel:
+    """Return a panel of a store: the frequency asked for, or the store's default; as known at some date, or all that is known."""
     from gammastar.store import open_store
 
-    store = open_store(data)
-    return store.panel() if frequency is None else store.panel(frequency)
+    return open_store(data).panel(frequency, known=known)
 
 
 def moment_on(panel: Panel, on: str) -> Moment:

@@ -26,6 +26,7 @@ def run_mandate(
     end: str | None,
     out: Path | None = None,
     frequency: str | None = None,
+    known: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Run a mandate on a store, and write the run to `out`.
@@ -37,6 +38,7 @@ def run_mandate(
         end: last close; default the last of the data.
         out: folder of the run; an earlier run there is replaced whole.
         frequency: daily or monthly; default daily where there are daily returns.
+        known: what was known on this date; default all that is known.
         progress: called with sessions done and sessions in all.
 
     Raises:
@@ -45,12 +47,14 @@ def run_mandate(
     from gammastar.backtest import run_backtest
     from gammastar.backtest.archive import check_target, save_run
     from gammastar.mandate import Mandate
+    from gammastar.store import open_store
 
     signed = Mandate.load(mandate)
     first, last = (None if day is None else parse_date(option, day) for option, day in (("--from", start), ("--to", end)))
     if out is not None:
         check_target(out)
-    panel = open_panel(data, frequency)
+    store = open_store(data)
+    panel = store.panel(frequency, known=known)
     result = run_backtest(signed, panel, first, last, progress=progress)
     if out is not None:
         inputs = {
@@ -58,6 +62,7 @@ def run_mandate(
             "frequency": panel.frequency.name.lower(),
             "from": str(result.track.start),
             "to": str(result.track.sessions[-1]),
+            "known": str(store.known if known is None else min(parse_date("--known", known), store.known)),
             "data_fingerprint": panel.fingerprint,
         }
         save_run(result, out, mandate_text=mandate.read_text(encoding="utf-8-sig"), inputs=inputs)
@@ -105,6 +110,6 @@ def verify_run(run: Path, *, data: Path | None = None, scratch: Path) -> Verific
             str(store), "the store of this run is not there any more", advice="say where it is with --data"
         )
     source, repeated = run / "mandate.toml", scratch / "run"
-    result = run_backtest(Mandate.load(source), open_panel(store, inputs["frequency"]), inputs["from"], inputs["to"])
+    result = run_backtest(Mandate.load(source), open_panel(store, inputs["frequency"], known=inputs.get("known")), inputs["from"], inputs["to"])
     save_run(result, repeated, mandate_text=source.read_text(encoding="utf-8"), inputs=inputs, page=False)
     return compare_with_repetition(run, repeated)

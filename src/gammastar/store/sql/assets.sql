@@ -1,4 +1,8 @@
--- Permanent ids in the order of a panel's columns, with the last known labels.
-select asset_id, ticker, name
-from read_parquet($assets)
-order by position
+-- Permanent ids that were known by then, with the last labels told of each.
+select
+    asset_id,
+    arg_max(ticker, row(date, entry)) filter (where ticker is not null) as ticker,
+    arg_max(name, row(date, entry)) filter (where name is not null) as name
+from read_parquet($members)
+where known <= $until::date
+group by asset_id

@@ -1,23 +1,27 @@
--- Published weights: the session they are true for, and the first session at whose close the whole snapshot was known.
-with snapshots as (
-    select date, max(known) as known
-    from read_parquet($members)
-    group by date
+-- Published weights: of several versions of a snapshot the last one known by then, and when its first was known as a whole.
+with ids as (
+    select unnest($ids::varchar[]) as asset_id, unnest(range(len($ids::varchar[]))) as position
 ),
-dated as (
-    select n.date, s.position as session, coalesce(e.position, 2147483647) as effective
-    from snapshots n
-    join read_parquet($sessions) s on s.session = n.date
-    asof left join read_parquet($sessions) e on n.known <= e.session
+versions as (
+    select date, entry, max(known) as known
+    from read_parquet($members)
+    group by date, entry
+    having max(known) <= $until::date
+),
+chosen as (
+    select date, max(entry) as entry, min(known) as first
+    from versions
+    group by date
 )
 select
-    d.session,
-    d.effective,
+    c.date,
+    c.first,
     a.position as asset,
     m.weight,
     m.forward_return,
+    m.price,
     coalesce(list_position($labels, m.sector), 0) - 1 as sector
 from read_parquet($members) m
-join dated d on d.date = m.date
-join read_parquet($assets) a on a.asset_id = m.asset_id
-order by d.session, a.position
+join chosen c on c.date = m.date and c.entry = m.entry
+join ids a on a.asset_id = m.asset_id
+order by c.date, a.position
