@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gammastar import workspace
-from gammastar.app import decide, simulate, theory, words
+from gammastar.app import decide, simulate, sources, theory, words
 from gammastar.errors import GammastarError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 @app.command()
 def ingest(
     dataset: Annotated[
-        Path, typer.Argument(metavar="DATASET", help="Folder with members and returns, CSV or Parquet.")
+        Path, typer.Argument(metavar="DATASET", help="Folder with members and returns, CSV or Parquet; with --source a vendor's file or folder.")
     ],
     into: Annotated[
         Path, typer.Option("--into", metavar="STORE", help="Store to write; an older one is replaced whole.")
@@ -62,15 +62,22 @@ def ingest(
     mapping: Annotated[
         Path | None, typer.Option("--mapping", metavar="FILE", help="TOML that maps file and column names.")
     ] = None,
+    source: sources.Name = None,
+    setting: sources.Settings = None,
+    keep: sources.Keep = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read, validate and store a dataset."""
-    found = workspace.ingest(dataset, into, mapping=mapping)
+    """Read, validate and store a dataset, or a vendor's files by --source."""
+    found = workspace.ingest(dataset, into, mapping=mapping) if source is None else sources.ingested(source, dataset, into, (setting, keep, mapping))
     words.say(found.to_dict() if as_json else str(found))
 
 
 for verb in (decide.propose, decide.check, decide.frontier, decide.why, decide.replay):
     app.command()(verb)
+
+
+data_app.command("sources")(sources.listed)
+data_app.command("match")(sources.matched)
 
 
 @data_app.command("status")

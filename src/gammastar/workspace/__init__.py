@@ -12,7 +12,10 @@ __all__ = [
     "draw_frontier",
     "explain_target",
     "ingest",
+    "ingest_from",
     "init_workspace",
+    "list_sources",
+    "match_names",
     "propose_targets",
     "replay_file",
     "report_run",
@@ -28,7 +31,7 @@ __all__ = [
     "write_targets",
 ]
 
-from gammastar.workspace.data import data_status, ingest
+from gammastar.workspace.data import data_status, ingest, ingest_from, list_sources, match_names
 from gammastar.workspace.decide import (
     Decision,
     check_file,
