@@ -12,6 +12,7 @@ from __future__ import annotations
 __all__ = ["Candidate", "Match", "MatchTable", "match_assets", "read_matches"]
 
 import csv
+from collections import Counter
 from dataclasses import dataclass, fields, replace
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -38,6 +39,7 @@ _IDENTIFIER, _TICKER, _NAME = 0.99, 0.5, 0.3
 _CONTRADICTED = 0.1
 _PRICE_TOLERANCE = 0.005  # of a price: later corrections, and closes of another venue
 _LEAST_DATES = 3
+_YEAR, _ALMOST = 12, 0.95  # dates on which prices agree within a span, and their share of it, that make the span one of its own
 _IDENTIFIERS = ("isin", "cusip", "figi", "sedol")
 _EVER = (np.datetime64("1900-01-01", "D"), np.datetime64("2100-12-31", "D"))
 _DECISIONS = ("accept", "reject", "review")
@@ -152,7 +154,7 @@ def match_assets(assets: Any, vendor: Any, *, vendor_id: str = "ticker", price: 
     findings.stop_on_errors("match")
     pairs = _pairs(left, right)
     compared = _compared(left, right, pairs)
-    found = [_candidate(left, right, pair, compared.get(pair, (0, 0))) for pair in sorted(pairs | set(compared))]
+    found = [_candidate(left, right, pair, compared.get(pair, _Compared(0, 0))) for pair in sorted(pairs | set(compared))]
     kept = [candidate for candidate in found if candidate.confidence > _CONTRADICTED or candidate.ticker or candidate.identifier]
     decided = _decided(kept)
     told = {candidate.asset for candidate in decided}
@@ -196,11 +198,20 @@ def _pairs(left: _Side, right: _Side) -> set[tuple[int, int]]:
     return pairs
 
 
-def _compared(left: _Side, right: _Side, pairs: set[tuple[int, int]]) -> dict[tuple[int, int], tuple[int, int]]:
-    """Return on how many dates each pair has two prices, and on how many they agree; pairs that agree by price alone are found here."""
+@dataclass(frozen=True)
+class _Compared:
+    """On how many dates two have a price, on how many the prices agree, and within which dates they were compared."""
+
+    dates: int
+    agreeing: int
+    span: tuple[np.datetime64, np.datetime64] | None = None
+
+
+def _compared(left: _Side, right: _Side, pairs: set[tuple[int, int]]) -> dict[tuple[int, int], _Compared]:
+    """Return how the prices of each pair compare; pairs that agree by price alone are found here."""
     days = np.intersect1d(left.date, right.date)
     mine, theirs = _prices(left, days), _prices(right, days)
-    counts: dict[tuple[int, int], tuple[int, int]] = {}
+    found: dict[tuple[int, int], _Compared] = {}
     for code in range(len(left.ids)):
         at = np.flatnonzero(mine[:, code] > 0.0)
         if not len(at):
@@ -209,9 +220,19 @@ def _compared(left: _Side, right: _Side, pairs: set[tuple[int, int]]) -> dict[tu
         near = there & (np.abs(theirs[at] / mine[at, code][:, None] - 1.0) < _PRICE_TOLERANCE)
         dates, agreeing = there.sum(axis=0), near.sum(axis=0)
         alike = {int(other) for other in np.flatnonzero((agreeing >= _LEAST_DATES) & (agreeing >= 0.9 * dates))}
-        for other in alike | {other for mine_code, other in pairs if mine_code == code}:
-            counts[code, other] = int(dates[other]), int(agreeing[other])
-    return counts
+        for other in alike | {other for one, other in pairs if one == code}:
+            found[code, other] = _span(days[at], there[:, other], near[:, other])
+    return found
+
+
+def _span(days: ndarray, there: ndarray, near: ndarray) -> _Compared:
+    """Compare within the dates between which prices agree, if that is a year or more and almost without fail: a name may have passed from one asset to another."""
+    agreeing = np.flatnonzero(near)
+    if len(agreeing) >= _YEAR:
+        within = slice(agreeing[0], agreeing[-1] + 1)
+        if near[within].sum() >= _ALMOST * there[within].sum():
+            return _Compared(int(there[within].sum()), len(agreeing), (days[agreeing[0]], days[agreeing[-1]]))
+    return _Compared(int(there.sum()), len(agreeing))
 
 
 def _prices(side: _Side, days: ndarray) -> ndarray:
@@ -223,19 +244,19 @@ def _prices(side: _Side, days: ndarray) -> ndarray:
     return dense
 
 
-def _candidate(left: _Side, right: _Side, pair: tuple[int, int], compared: tuple[int, int]) -> Candidate:
+def _candidate(left: _Side, right: _Side, pair: tuple[int, int], compared: _Compared) -> Candidate:
     one, other = pair
     shared = [name for name in _IDENTIFIERS if left.labels[name][one] & right.labels[name][other]]
     ticker = bool(left.labels["ticker"][one] & (right.labels["ticker"][other] | {right.ids[other]}))
     alike = max((_alike(a, b) for a in left.labels["name"][one] for b in right.labels["name"][other]), default=0.0)
-    dates, agreeing = compared
+    dates, agreeing = compared.dates, compared.agreeing
     share = agreeing / dates if dates else 0.0
     price = share * (1.0 - 0.5**agreeing) if agreeing >= _LEAST_DATES else 0.0
     doubt = (1.0 - _IDENTIFIER * bool(shared)) * (1.0 - price) * (1.0 - _TICKER * ticker) * (1.0 - _NAME * alike)
     confidence = 1.0 - doubt
     if dates >= _LEAST_DATES and share < 0.5:
         confidence = min(confidence, _CONTRADICTED)
-    first, last = left.date[left.code == one].min(), left.date[left.code == one].max()
+    first, last = compared.span or (left.date[left.code == one].min(), left.date[left.code == one].max())
     return Candidate(left.ids[one], right.ids[other], first, last, shared[0] if shared else "", ticker, round(alike, 4), dates, agreeing, round(confidence, 4))
 
 
@@ -244,31 +265,27 @@ def _alike(one: str, other: str) -> float:
 
 
 def _decided(candidates: list[Candidate]) -> list[Candidate]:
-    """Return candidates with decisions: accepted if sure and nobody else has a claim on the vendor's name at the same time, or on the asset."""
-    sure = [candidate for candidate in candidates if candidate.confidence >= ACCEPT]
+    """Return candidates with decisions: accepted if sure, and no other sure one has the vendor's name at the same time, or the asset."""
+    claims = [candidate for candidate in candidates if candidate.confidence > _CONTRADICTED]
     of_vendor: dict[str, list[Candidate]] = {}
-    of_asset: dict[str, list[Candidate]] = {}
-    for candidate in sure:
+    sure_of_asset = Counter(candidate.asset for candidate in claims if candidate.confidence >= ACCEPT)
+    for candidate in claims:
         of_vendor.setdefault(candidate.vendor, []).append(candidate)
-        of_asset.setdefault(candidate.asset, []).append(candidate)
     decided = []
     for candidate in candidates:
         rivals = [other for other in of_vendor.get(candidate.vendor, ()) if other is not candidate]
-        overlap = any(other.first <= candidate.last and candidate.first <= other.last for other in rivals)
-        alone = len(of_asset.get(candidate.asset, ())) <= 1
-        if candidate.confidence <= _CONTRADICTED:
-            decision = "reject"
-        else:
-            decision = "accept" if candidate.confidence >= ACCEPT and alone and not overlap else "review"
-        bounds = _bounds(candidate, rivals) if decision == "accept" else (candidate.first, candidate.last)
+        contested = any(other.confidence >= ACCEPT and other.first <= candidate.last and candidate.first <= other.last for other in rivals)
+        sure = candidate.confidence >= ACCEPT and sure_of_asset[candidate.asset] == 1 and not contested
+        decision = "reject" if candidate.confidence <= _CONTRADICTED else "accept" if sure else "review"
+        bounds = _bounds(candidate, rivals)
         decided.append(replace(candidate, first=bounds[0], last=bounds[1], decision=decision))
     return sorted(decided, key=lambda candidate: (candidate.asset, -candidate.confidence, candidate.vendor))
 
 
 def _bounds(candidate: Candidate, rivals: list[Candidate]) -> tuple[np.datetime64, np.datetime64]:
-    """Return the dates within which the vendor's name means the asset: for ever, or up to the next asset's first date."""
-    earlier = [other for other in rivals if other.last < candidate.first]
-    later = [other.first for other in rivals if other.first > candidate.last]
+    """Return the dates within which the vendor's name means the asset: for ever, but where another asset has a claim on the name before or after."""
+    earlier = [other for other in rivals if other.first < candidate.first]
+    later = [other.first for other in rivals if other.first > candidate.first]
     return candidate.first if earlier else _EVER[0], (min(later) - np.timedelta64(1, "D")) if later else _EVER[1]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-4
 """Of a day's return: what rounding of published adjusted prices leaves."""
 
-_LARGEST_TERM = 50  # of a ratio of small numbers that a split could be
+_LARGEST_TERM = 10  # of the denominator of a ratio that a split could be; one nearer to 1 than a tenth is rather a payment
 _CLOSE = 2e-3
 _LARGE = 0.3  # a day's return of an adjusted series from which one of its two prices is doubtful
 
@@ -72,14 +72,14 @@ def _explain(bars: Bars, at: int, actions: float, adjusted: float) -> str:
     before, ratio = float(bars.close[at - 1]), (1.0 + adjusted) / (1.0 + actions)
     if not (np.isfinite(ratio) and ratio > 0.0):
         return "one of the two has no return"
-    near = Fraction(ratio).limit_denominator(_LARGEST_TERM)
-    if near != 1 and near.numerator <= _LARGEST_TERM and abs(float(near) / ratio - 1.0) < _CLOSE:
-        where = "" if bars.split[at] == 1.0 else f" beside the one of {bars.split[at]:g}"
-        lack = f"the actions lack a split of {near.numerator} for {near.denominator}{where}"
-        return lack if abs(adjusted) < _LARGE else f"{lack}, and this close is still that of a share before it"
     old_share = (bars.split[at] * bars.close[at] + bars.dividend[at]) / before - 1.0
     if bars.split[at] != 1.0 and bars.dividend[at] > 0.0 and abs(old_share - adjusted) < TOLERANCE:
         return "the dividend is that of a share before the split"
+    near = Fraction(ratio).limit_denominator(_LARGEST_TERM)
+    if abs(near - 1) >= Fraction(1, _LARGEST_TERM) and abs(float(near) / ratio - 1.0) < _CLOSE:
+        where = "" if bars.split[at] == 1.0 else f" beside the one of {bars.split[at]:g}"
+        lack = f"the actions lack a split of {near.numerator} for {near.denominator}{where}"
+        return lack if abs(adjusted) < _LARGE else f"{lack}, and this close is still that of a share before it"
     paid = before * (1.0 + adjusted) / bars.split[at] - bars.close[at]
     if paid >= 0.0:
         return f"a payment of {paid:.6g} a share where the actions have {bars.dividend[at]:.6g}"

@@ -13,7 +13,7 @@ import pyarrow as pa
 from gammastar.store.sources.delivery import TotalLoss
 from gammastar.store.sources.implied import nearest_ratio
 from gammastar.store.sources.membership import Spells
-from gammastar.store.sources.snapshots import coded_texts, members_table, month_ends, weights_from_values
+from gammastar.store.sources.snapshots import coded_texts, members_table, month_ends, standing_at, weights_from_values
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -107,9 +107,10 @@ def crsp_members(rows: CrspRows, spells: Spells, names: Sheet, columns: dict[str
         names: the history of names, a row a spell of one name.
         columns: the sheet's names of `first`, `last`, `ticker`, `name`, `sic`, `issuer`.
     """
-    days = np.unique(rows.date)
-    keep = np.isin(rows.date, month_ends(days)) & (rows.capital > 0.0) & spells.contain(rows.assets, rows.asset, rows.date)
-    at = np.flatnonzero(keep)
+    known = np.flatnonzero(rows.capital > 0.0)
+    at, end = standing_at(rows.asset[known], rows.date[known], month_ends(np.unique(rows.date)))
+    keep = spells.contain(rows.assets, rows.asset[known[at]], end)
+    at, end = known[at[keep]], end[keep]
     named = _names_at(rows, at, names, columns)
     sic = names.numbers(columns["sic"])
     labels = {name: names.texts(columns[name]) for name in ("ticker", "name", "issuer") if columns.get(name, "") in names}
@@ -118,7 +119,7 @@ def crsp_members(rows: CrspRows, spells: Spells, names: Sheet, columns: dict[str
     }
     told["sector"] = pa.array([sic_division(sic[row]) if row >= 0 else None for row in named.tolist()], pa.string())
     price = pa.array(rows.price[at], from_pandas=True)
-    return members_table(rows.date[at], coded_texts(rows.asset[at], rows.assets), weights_from_values(rows.date[at], rows.capital[at]), price=price, **told)
+    return members_table(end, coded_texts(rows.asset[at], rows.assets), weights_from_values(end, rows.capital[at]), price=price, **told)
 
 
 def _names_at(rows: CrspRows, at: ndarray, names: Sheet, columns: dict[str, str]) -> ndarray:

@@ -88,8 +88,7 @@ class FundHoldings:
     def _file(self, path: Path, findings: Findings) -> tuple[str, np.datetime64, Any]:
         """Return the fund's name, the date, and the members of one file."""
         fund, date, skip, end = _preamble(path)
-        sheet = open_sheet(path, ("ticker", "name", "asset class", "market value"), findings, skip=skip)
-        sheet = sheet.taken(sheet.rows <= end)
+        sheet = open_sheet(path, ("ticker", "name", "asset class", "market value"), findings, skip=skip, end=end)
         kind, value = sheet.texts("asset class"), _amounts(sheet, "market value")
         stock = np.array([*(text.lower() == _STOCK for text in kind.values), False])[kind.codes]
         sheet.note("holding-no-stock", f"that are no stocks are left out, {_share(value, ~stock):.2%} of the value", "asset class", ~stock)

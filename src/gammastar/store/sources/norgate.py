@@ -64,10 +64,10 @@ class NorgateCsv:
         member, adjusted = columns.pop("member"), columns.pop("adjusted")
         bars = _with_splits(Bars.sorted(tuple(path.stem for path in files), columns), adjusted, folder)
         days = np.unique(bars.date)
-        at, weight = weights_from_bars(bars, days, self.weights, among=member)
+        at, end, weight = weights_from_bars(bars, days, self.weights, among=member)
         findings.warn(folder.name, "weights-made", f"the index has {self.weights.value} weights: Norgate publishes who is in, not with what weight")
         ids = coded_texts(bars.asset[at], bars.assets)
-        members = members_table(bars.date[at], ids, weight, ticker=ids)
+        members = members_table(end, ids, weight, ticker=ids)
         return Delivery(self.title, members, returns_table(bars, days, instead=_change(bars, adjusted, days)), calendar=self.calendar, remarks=tuple(findings.found))
 
 

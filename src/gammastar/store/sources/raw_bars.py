@@ -73,9 +73,9 @@ class RawBars:
         doubted, instead = self._held_against_adjusted(bars, days, sheet, order)
         returns = returns_table(bars, days, estimated=doubted, instead=instead)
         if self.members is None:
-            at, weight = weights_from_bars(bars, days, self.weights)
+            at, end, weight = weights_from_bars(bars, days, self.weights)
             ids = coded_texts(bars.asset[at], bars.assets)
-            members = members_table(bars.date[at], ids, weight, ticker=ids)
+            members = members_table(end, ids, weight, ticker=ids)
             findings.warn(sheet.file, "weights-made", f"the index has {self.weights.value} weights, which nobody publishes; give members = FILE for one that is")
         else:
             members = read_members(self.members)

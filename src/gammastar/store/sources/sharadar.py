@@ -17,7 +17,7 @@ from gammastar.store.sources.delivery import Delivery
 from gammastar.store.sources.implied import implied_splits
 from gammastar.store.sources.membership import Spells, spells_from_changes
 from gammastar.store.sources.sheet import Sheet, open_sheet
-from gammastar.store.sources.snapshots import coded_texts, members_table, month_ends, weights_from_values
+from gammastar.store.sources.snapshots import coded_texts, members_table, month_ends, standing_at, weights_from_values
 from gammastar.store.sources.vendor_folder import find_table
 
 if TYPE_CHECKING:
@@ -60,8 +60,9 @@ class Sharadar:
         returns = returns_table(bars, days, instead=change - 1.0)
         spells = self._spells(folder, tickers, findings)
         members = _members(folder, tickers, days, spells, findings)
+        actions = _actions(folder, tickers, bars, findings)
         findings.stop_on_errors(str(folder))
-        return Delivery(self.title, members, returns, calendar=self.calendar, remarks=tuple(findings.found), actions=_actions(folder, tickers, bars, findings))
+        return Delivery(self.title, members, returns, calendar=self.calendar, remarks=tuple(findings.found), actions=actions)
 
     def _spells(self, folder: Path, tickers: dict[str, tuple[str, ...]], findings: Findings) -> Spells | None:
         """Return who was in the S&P 500 when, None without the table; historical lists that differ are remarks."""
@@ -129,15 +130,17 @@ def _members(folder: Path, tickers: dict[str, tuple[str, ...]], days: ndarray, s
     sheet = open_sheet(find_table(folder, ("daily",)), ("ticker", "date", "marketcap"), findings)
     coded, date, value = sheet.texts("ticker"), sheet.dates("date"), sheet.numbers("marketcap")
     ids = tuple(tickers[name][0] if name in tickers else "" for name in coded.values)
-    keep = np.isin(date, month_ends(days)) & (value > 0.0) & np.array([*(bool(name) for name in ids), False])[coded.codes]
+    order = sheet.ordered(coded.codes, date, (value > 0.0) & np.array([*(bool(name) for name in ids), False])[coded.codes] & ~np.isnat(date), "ticker")
+    at, end = standing_at(coded.codes[order], date[order], month_ends(days))
+    at = order[at]
     if spells is not None:
-        keep &= spells.contain(ids, coded.codes, date)
-    at = np.flatnonzero(keep)
+        keep = spells.contain(ids, coded.codes[at], end)
+        at, end = at[keep], end[keep]
     if not len(at):
         findings.add(sheet.file, "members-absent", "no member has a market capitalisation at a month's end: do DAILY and SEP cover the same dates?", column="marketcap")
         return members_table(np.zeros(0, "datetime64[D]"), pa.array([], pa.string()), np.zeros(0))
     labels = {name: pa.array([tickers[coded.values[code]][1 + k] or None for code in coded.codes[at].tolist()], pa.string()) for k, name in enumerate(_LABELS)}
-    return members_table(date[at], coded_texts(coded.codes[at], ids), weights_from_values(date[at], value[at]), **labels)
+    return members_table(end, coded_texts(coded.codes[at], ids), weights_from_values(end, value[at]), **labels)
 
 
 def _actions(folder: Path, tickers: dict[str, tuple[str, ...]], bars: Bars, findings: Findings) -> Any:

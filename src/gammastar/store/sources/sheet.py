@@ -190,7 +190,7 @@ def _day(text: str) -> np.datetime64 | None:
     return None
 
 
-def open_sheet(data: Any, required: tuple[str, ...], findings: Findings, *, skip: int = 0, called: str | None = None) -> Sheet:
+def open_sheet(data: Any, required: tuple[str, ...], findings: Findings, *, skip: int = 0, end: int | None = None, called: str | None = None) -> Sheet:
     """Open a CSV or Parquet file, or a table in memory, and check that the columns are there.
 
     Args:
@@ -198,6 +198,7 @@ def open_sheet(data: Any, required: tuple[str, ...], findings: Findings, *, skip
         required: names of columns, in any case.
         findings: where rows of another width are noted.
         skip: lines before the header of a CSV.
+        end: lines of a CSV that are its table, and what is before it; None: all.
         called: the table's name in findings; default the file's.
 
     Raises:
@@ -216,7 +217,7 @@ def open_sheet(data: Any, required: tuple[str, ...], findings: Findings, *, skip
             table = pa.parquet.read_table(pa.BufferReader(content))
             rows = np.arange(1, table.num_rows + 1)
         else:
-            table, rows = _csv(path, content, skip, findings)
+            table, rows = _csv(path, content, (skip, end), findings)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise _unreadable(path, "csv-damaged", f"the file cannot be read as CSV or Parquet: {str(error)[:120]}") from error
     return _checked(called or path.name, table, rows, required, findings)
@@ -226,10 +227,13 @@ def _unreadable(path: Path, rule: str, message: str) -> DataError:
     return DataError(str(path), message, findings=(Finding(path.name, rule, message),), advice="give the vendor's file as it was downloaded")
 
 
-def _csv(path: Path, content: bytes, skip: int, findings: Findings) -> tuple[Any, ndarray]:
+def _csv(path: Path, content: bytes, lines_used: tuple[int, int | None], findings: Findings) -> tuple[Any, ndarray]:
     """Return all columns as text, and the number of each row; empty lines do not count as rows but as lines."""
+    skip, end = lines_used
     text = content.removeprefix(b"\xef\xbb\xbf")
     text.decode("utf-8")
+    if end is not None:
+        text = b"\n".join(text.split(b"\n")[:end])
     lines = text.split(b"\n", skip + 1)
     header = next(csv.reader([lines[skip].decode().rstrip("\r")])) if len(lines) > skip else []
     if not header:

@@ -60,9 +60,9 @@ class YahooFrame:
             for place in against_adjusted(bars, total_returns(bars, days)[0], adjusted)[:20]:
                 findings.warn("yfinance", "adjusted-differs", str(place), column="Adj Close", value=f"{place.adjusted:.6g}")
         returns = returns_table(bars, days)
-        at, weight = weights_from_bars(bars, days, self.weights)
+        at, end, weight = weights_from_bars(bars, days, self.weights)
         ids = coded_texts(bars.asset[at], bars.assets)
-        members = members_table(bars.date[at], ids, weight, ticker=ids) if self.members is None else self.members
+        members = members_table(end, ids, weight, ticker=ids) if self.members is None else self.members
         if self.members is None:
             findings.warn("yfinance", "weights-made", f"the index has {self.weights.value} weights, which nobody publishes")
         if not self.whole or plain:
