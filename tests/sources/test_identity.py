@@ -167,7 +167,7 @@ def test_the_table_is_written_to_be_reviewed_and_refused_until_it_is(tmp_path):
     match_assets(data, vendor([("AA", MONTHS, walk(1)), ("BB", MONTHS, walk(2))])).write(tmp_path / "matches.csv")
     with pytest.raises(DataError, match="match-review"):
         read_matches(tmp_path / "matches.csv")
-    rows = list(csv.DictReader((tmp_path / "matches.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "matches.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["decision"] for row in rows] == ["accept", "review"]
     for word, count in (("accept", 2), ("reject", 1)):
         rows[1] |= {"decision": word, "by": "a person", "reason": "looked"}

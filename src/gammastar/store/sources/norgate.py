@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from gammastar.errors import DataError, Finding
 from gammastar.store.findings import Findings
@@ -67,7 +68,7 @@ class NorgateCsv:
         at, end, weight = weights_from_bars(bars, days, self.weights, among=member)
         findings.warn(folder.name, "weights-made", f"the index has {self.weights.value} weights: Norgate publishes who is in, not with what weight")
         ids = coded_texts(bars.asset[at], bars.assets)
-        members = members_table(end, ids, weight, ticker=ids)
+        members = members_table(end, ids, weight, ticker=ids, price=pa.array(bars.close[at]))
         return Delivery(self.title, members, returns_table(bars, days, instead=_change(bars, adjusted, days)), calendar=self.calendar, remarks=tuple(findings.found))
 
 

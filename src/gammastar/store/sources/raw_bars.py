@@ -9,6 +9,7 @@ from pathlib import Path  # noqa: TC003 - a setting's type is asked for when peo
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from gammastar.store.findings import Findings
 from gammastar.store.sources.action_table import read_actions
@@ -75,7 +76,7 @@ class RawBars:
         if self.members is None:
             at, end, weight = weights_from_bars(bars, days, self.weights)
             ids = coded_texts(bars.asset[at], bars.assets)
-            members = members_table(end, ids, weight, ticker=ids)
+            members = members_table(end, ids, weight, ticker=ids, price=pa.array(bars.close[at]))
             findings.warn(sheet.file, "weights-made", f"the index has {self.weights.value} weights, which nobody publishes; give members = FILE for one that is")
         else:
             members = read_members(self.members)

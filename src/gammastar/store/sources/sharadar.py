@@ -59,7 +59,7 @@ class Sharadar:
         np.divide(adjusted, np.concatenate(([np.nan], adjusted[:-1])), out=change, where=np.isfinite(plain))
         returns = returns_table(bars, days, instead=change - 1.0)
         spells = self._spells(folder, tickers, findings)
-        members = _members(folder, tickers, days, spells, findings)
+        members = _members(folder, tickers, bars, spells, findings)
         actions = _actions(folder, tickers, bars, findings)
         findings.stop_on_errors(str(folder))
         return Delivery(self.title, members, returns, calendar=self.calendar, remarks=tuple(findings.found), actions=actions)
@@ -125,13 +125,13 @@ def _bars(sheet: Sheet, tickers: dict[str, tuple[str, ...]]) -> tuple[Bars, ndar
     return bars, adjusted[order]
 
 
-def _members(folder: Path, tickers: dict[str, tuple[str, ...]], days: ndarray, spells: Spells | None, findings: Findings) -> Any:
+def _members(folder: Path, tickers: dict[str, tuple[str, ...]], bars: Bars, spells: Spells | None, findings: Findings) -> Any:
     """Return the table of members: market capitalisation at month ends, as shares of their sum."""
     sheet = open_sheet(find_table(folder, ("daily",)), ("ticker", "date", "marketcap"), findings)
     coded, date, value = sheet.texts("ticker"), sheet.dates("date"), sheet.numbers("marketcap")
     ids = tuple(tickers[name][0] if name in tickers else "" for name in coded.values)
     order = sheet.ordered(coded.codes, date, (value > 0.0) & np.array([*(bool(name) for name in ids), False])[coded.codes] & ~np.isnat(date), "ticker")
-    at, end = standing_at(coded.codes[order], date[order], month_ends(days))
+    at, end = standing_at(coded.codes[order], date[order], month_ends(np.unique(bars.date)))
     at = order[at]
     if spells is not None:
         keep = spells.contain(ids, coded.codes[at], end)
@@ -140,7 +140,17 @@ def _members(folder: Path, tickers: dict[str, tuple[str, ...]], days: ndarray, s
         findings.add(sheet.file, "members-absent", "no member has a market capitalisation at a month's end: do DAILY and SEP cover the same dates?", column="marketcap")
         return members_table(np.zeros(0, "datetime64[D]"), pa.array([], pa.string()), np.zeros(0))
     labels = {name: pa.array([tickers[coded.values[code]][1 + k] or None for code in coded.codes[at].tolist()], pa.string()) for k, name in enumerate(_LABELS)}
-    return members_table(end, coded_texts(coded.codes[at], ids), weights_from_values(end, value[at]), **labels)
+    return members_table(end, coded_texts(coded.codes[at], ids), weights_from_values(end, value[at]), price=_closes(bars, ids, coded.codes[at], end), **labels)
+
+
+def _closes(bars: Bars, ids: tuple[str, ...], codes: ndarray, end: ndarray) -> Any:
+    """Return the close as traded of each member at its month's end, or the last one before it."""
+    position = {name: code for code, name in enumerate(bars.assets)}
+    asset = np.array([*(position.get(name, -1) for name in ids), -1])[codes]
+    key = bars.asset * 200_000 + bars.date.astype(np.int64)
+    at = np.searchsorted(key, asset * 200_000 + end.astype(np.int64), side="right") - 1
+    there = (at >= 0) & (bars.asset[at] == asset)
+    return pa.array(np.where(there, bars.close[at], np.nan), from_pandas=True)
 
 
 def _actions(folder: Path, tickers: dict[str, tuple[str, ...]], bars: Bars, findings: Findings) -> Any:

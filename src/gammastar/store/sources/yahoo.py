@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute
 
 from gammastar.errors import UsageError
@@ -62,7 +63,7 @@ class YahooFrame:
         returns = returns_table(bars, days)
         at, end, weight = weights_from_bars(bars, days, self.weights)
         ids = coded_texts(bars.asset[at], bars.assets)
-        members = members_table(end, ids, weight, ticker=ids) if self.members is None else self.members
+        members = members_table(end, ids, weight, ticker=ids, price=pa.array(bars.close[at]) if self.whole and not plain else None) if self.members is None else self.members
         if self.members is None:
             findings.warn("yfinance", "weights-made", f"the index has {self.weights.value} weights, which nobody publishes")
         if not self.whole or plain:
