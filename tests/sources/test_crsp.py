@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from tests.sources.conftest import LAST
 
 from gammastar.errors import DataError
 from gammastar.store import open_store
 from gammastar.store.sources.crsp_ciz import CrspCiz
 from gammastar.store.sources.crsp_legacy import CrspLegacy
 from gammastar.store.sources.delivery import ingest_source
-from tests.sources.conftest import LAST
 
 PERMNO = {"AAA": "14593", "BBB": "10107", "CCC": "11850", "DDD": "12490", "EEE": "10145", "FFF": "83835"}
 GONE = -0.6  # return of FFF's delisting, after its last bar
@@ -131,7 +131,7 @@ def test_a_delisting_of_poor_performance_without_a_return_is_assumed_and_flagged
 def test_codes_of_missing_returns_are_no_returns(world, tmp_path, code):
     folder = write_legacy(world, tmp_path / "crsp")
     table = pd.read_csv(folder / "dsf.csv", dtype=str, keep_default_na=False)
-    row = table[(table.PERMNO == PERMNO["AAA"]) & (table.date == str(world.days[40]))].index
+    row = table[(PERMNO["AAA"] == table.PERMNO) & (table.date == str(world.days[40]))].index
     table.loc[row, "RET"] = code
     table.to_csv(folder / "dsf.csv", index=False)
     told = CrspLegacy().read(folder).returns.to_pandas()
@@ -157,7 +157,7 @@ def test_a_letter_that_is_no_code_is_refused(world, tmp_path):
 def test_without_the_list_of_the_index_it_is_the_common_stocks(world, tmp_path):
     folder = write_legacy(world, tmp_path / "crsp", sp500=False)
     table = pd.read_csv(folder / "msenames.csv")
-    table.loc[table.PERMNO == int(PERMNO["CCC"]), "SHRCD"] = 31  # a depositary receipt
+    table.loc[int(PERMNO["CCC"]) == table.PERMNO, "SHRCD"] = 31  # a depositary receipt
     table.to_csv(folder / "msenames.csv", index=False)
     delivery = CrspLegacy().read(folder)
     assert "index-absent" in {finding.rule for finding in delivery.remarks}

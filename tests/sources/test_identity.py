@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gammastar.errors import DataError
-from gammastar.store.identity.digits import check_identifier, cusip_digit, cusip_of_isin, figi_digit, is_cusip, is_figi, is_isin, is_sedol, isin_digit, sedol_digit
+from gammastar.store.identity.digits import (
+    check_identifier,
+    cusip_digit,
+    cusip_of_isin,
+    figi_digit,
+    is_cusip,
+    is_figi,
+    is_isin,
+    is_sedol,
+    isin_digit,
+    sedol_digit,
+)
 from gammastar.store.identity.matching import match_assets, read_matches
 from gammastar.store.sources.delivery import ingest_source
 from gammastar.store.sources.raw_bars import RawBars

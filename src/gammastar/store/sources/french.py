@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MISSING = (-99.99, -999.0)
 """What the library writes where there is no number."""
 
-_MONTH = re.compile(r"\d{6}")
+_MONTH = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])")
 _WANTED = {"returns": re.compile(r"value.weight\w*\s.*returns.*month", re.I), "firms": re.compile(r"number of firms", re.I), "size": re.compile(r"average (firm size|market cap)", re.I)}
 
 
@@ -181,6 +181,8 @@ def _section(path: Path, title: str, at: int, lines: Iterable[str]) -> Section |
         return None
     values = np.full((len(rows), len(names)), np.nan)
     for k, cells in enumerate(rows):
+        if not _MONTH.fullmatch(cells[0]):
+            _stop(path, "month", f"line {at + k + 2} of the table {title!r} begins with {cells[0]!r}, which is no month (192607)")
         try:
             values[k] = [float(cell) for cell in cells[1 : len(names) + 1]]
         except ValueError:

@@ -215,10 +215,11 @@ def open_sheet(data: Any, required: tuple[str, ...], findings: Findings, *, skip
     try:
         if content[:4] == b"PAR1":
             table = pa.parquet.read_table(pa.BufferReader(content))
+            table.validate(full=True)  # texts that are not UTF-8
             rows = np.arange(1, table.num_rows + 1)
         else:
             table, rows = _csv(path, content, (skip, end), findings)
-    except (pa.ArrowException, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
         raise _unreadable(path, "csv-damaged", f"the file cannot be read as CSV or Parquet: {str(error)[:120]}") from error
     return _checked(called or path.name, table, rows, required, findings)
 
