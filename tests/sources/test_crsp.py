@@ -162,3 +162,11 @@ def test_without_the_list_of_the_index_it_is_the_common_stocks(world, tmp_path):
     delivery = CrspLegacy().read(folder)
     assert "index-absent" in {finding.rule for finding in delivery.remarks}
     assert set(delivery.members.to_pandas().asset_id) == set(PERMNO.values()) - {PERMNO["CCC"]}
+
+
+def test_the_published_index_stands_beside_the_one_of_the_weights(world, tmp_path):
+    folder = write_legacy(world, tmp_path / "crsp")
+    pd.DataFrame({"caldt": world.days, "vwretd": 0.01, "spindx": 1.0}).to_csv(folder / "dsp500.csv", index=False)
+    ingest_source(CrspLegacy(), folder, tmp_path / "store")
+    level = open_store(tmp_path / "store").panel().index_level
+    np.testing.assert_allclose(level[1:] / level[:-1], 1.01, rtol=1e-12)

@@ -121,6 +121,14 @@ def test_two_files_of_one_date_are_refused(world, tmp_path):
         FundHoldings().read(tmp_path)
 
 
+def test_share_classes_are_of_one_issuer(world, tmp_path):
+    text = holdings(world, 25).replace(isin_of(0), "US02079K1079").replace(isin_of(1), "US02079K3059")
+    (tmp_path / "h.csv").write_text(text, encoding="utf-8")
+    issuer = FundHoldings().read(tmp_path / "h.csv").members.to_pandas().set_index("ticker").issuer
+    assert issuer["AAA"] == issuer["BBB"] == "02079K"
+    assert issuer.nunique() == 5
+
+
 def test_the_id_can_be_chosen(world, tmp_path):
     (tmp_path / "h.csv").write_text(holdings(world, 25), encoding="utf-8")
     assert set(FundHoldings(HoldingsId.TICKER).read(tmp_path / "h.csv").members.to_pandas().asset_id) == set(world.ids)

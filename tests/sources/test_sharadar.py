@@ -25,7 +25,7 @@ def write(world, folder, *, decimals: int = 9, sp500: bool = True):
            "closeadj": np.round(adjusted[at], decimals), "closeunadj": world.close[at], "lastupdated": "2019-05-01"}
     pd.DataFrame(sep).to_csv(folder / "SHARADAR_SEP.csv", index=False)
     pd.DataFrame({"ticker": ticker, "date": date, "lastupdated": "2019-05-01", "ev": 1.0, "marketcap": world.capital[at] / 1e6}).to_csv(folder / "SHARADAR_DAILY.csv", index=False)
-    tickers = [{"table": "SEP", "permaticker": PERMA[name], "ticker": name, "name": f"{name} INC", "sector": "Energy", "industry": "Oil", "cusips": ""} for name in world.ids]
+    tickers = [{"table": "SEP", "permaticker": PERMA[name], "ticker": name, "name": f"{name} INC", "sector": "Energy", "industry": "Oil", "cusips": "", "secfilings": f"https://www.sec.gov/cgi-bin/browse-edgar?action=getcompany&CIK=00010000{world.ids.index(name) // 2}"} for name in world.ids]
     tickers += [{**tickers[0], "table": "SF1"}]
     pd.DataFrame(tickers).to_csv(folder / "SHARADAR_TICKERS.csv", index=False)
     actions = [(world.days[t], "split", world.ids[k], world.split[t, k]) for t, k in zip(*np.nonzero(world.split != 1.0), strict=True)]
@@ -47,6 +47,8 @@ def test_the_market_comes_back(world, same_returns, tmp_path):
     order = [panel.assets.index[PERMA[name]] for name in world.ids]
     start = int(np.flatnonzero(world.days == panel.sessions[0])[0])
     np.testing.assert_array_equal(panel.prices.split[1:, order], world.split[start + 1 :])
+    issuer = panel.group("issuer")
+    assert [issuer.labels[issuer.codes[-1, column]] for column in order[:4]] == ["CIK 100000", "CIK 100000", "CIK 100001", "CIK 100001"]
     there = np.isfinite(world.close[start:])
     np.testing.assert_array_equal(panel.prices.close[:, order][there], world.close[start:][there])
     np.testing.assert_allclose(panel.traded[1:, order], np.nan_to_num(world.volume * world.close)[start + 1 :], rtol=1e-9)

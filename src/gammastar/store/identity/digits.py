@@ -5,7 +5,7 @@ A check digit finds every wrong single character and most exchanged neighbours. 
 
 from __future__ import annotations
 
-__all__ = ["check_identifier", "cusip_digit", "cusip_of_isin", "figi_digit", "is_cusip", "is_figi", "is_isin", "is_sedol", "isin_digit", "sedol_digit"]
+__all__ = ["check_identifier", "cusip_digit", "cusip_of_isin", "figi_digit", "is_cusip", "is_figi", "is_isin", "is_sedol", "isin_digit", "issuer_of", "sedol_digit"]
 
 import re
 from typing import TYPE_CHECKING
@@ -112,6 +112,18 @@ def cusip_of_isin(isin: str) -> str | None:
     ('037833100', None)
     """
     return isin[2:11] if is_isin(isin) and isin[:2] in {"US", "CA"} else None
+
+
+def issuer_of(identifier: str) -> str | None:
+    """Return the issuer's number inside a CUSIP or a US or Canadian ISIN, its first six characters; None where there is none to be read.
+
+    Share classes of one company have it in common. A company may have several, after mergers and very many bonds: it links, and never separates.
+
+    >>> issuer_of("US02079K1079") == issuer_of("02079K305"), issuer_of("GB0002634946")
+    (True, None)
+    """
+    cusip = identifier if is_cusip(identifier) else cusip_of_isin(identifier)
+    return None if cusip is None else cusip[:6]
 
 
 def check_identifier(kind: str, text: str) -> str | None:

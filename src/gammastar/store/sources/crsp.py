@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CrspRows", "crsp_members", "crsp_returns", "read_spells", "sic_division", "splits_from_factor"]
+__all__ = ["CrspRows", "crsp_members", "crsp_returns", "index_level", "read_spells", "sic_division", "splits_from_factor"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -96,6 +96,14 @@ def read_spells(sheet: Sheet, first: str, last: str) -> Spells:
     coded = sheet.texts("permno")
     names = tuple(coded.at(at) for at in range(len(sheet)))
     return Spells(names, sheet.dates(first), np.where(np.isnat(ends), np.datetime64("2100-12-31", "D"), ends))
+
+
+def index_level(sheet: Sheet, date: str, total_return: str) -> Any:
+    """Return the table of the index of docs/dataset.md from daily total returns: a level that starts at 100."""
+    days, earned = sheet.dates(date), sheet.numbers(total_return)
+    order = np.argsort(days, kind="stable")
+    order = order[~np.isnat(days[order])]
+    return pa.table({"date": pa.array(days[order]), "level": pa.array(100.0 * np.cumprod(1.0 + np.nan_to_num(earned[order])))})
 
 
 def crsp_members(rows: CrspRows, spells: Spells, names: Sheet, columns: dict[str, str]) -> Any:

@@ -17,6 +17,7 @@ from gammastar.store.sources.sheet import Sheet, open_sheet
 from gammastar.store.sources.vendor_folder import find_table
 
 _DAILY = ("permno", "dlycaldt", "dlyprc", "dlyret", "dlycap")
+_MORE = ("dlyprcflg", "dlydelflg", "dlyvol", "dlycumfacshr")
 _INFO = ("permno", "secinfostartdt", "secinfoenddt", "ticker")
 _NAMES = {"first": "secinfostartdt", "last": "secinfoenddt", "ticker": "ticker", "name": "securitynm", "sic": "siccd", "issuer": "permco"}
 
@@ -45,7 +46,7 @@ class CrspCiz:
         """
         folder, findings = Path(data), Findings()
         names = open_sheet(find_table(folder, ("stksecurityinfohist", "stocknames_v2")), _INFO, findings)
-        sheet = open_sheet(find_table(folder, ("dsf_v2", "stkdlysecuritydata", "dlysecuritydata")), _DAILY, findings)
+        sheet = open_sheet(find_table(folder, ("dsf_v2", "stkdlysecuritydata", "dlysecuritydata")), _DAILY, findings, optional=_MORE)
         rows = _rows(sheet)
         findings.stop_on_errors(str(folder))
         listed = find_table(folder, ("dsp500list_v2", "dsp500list"), needed=False)

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gammastar.store.findings import Findings
-from gammastar.store.sources.crsp import CrspRows, crsp_members, crsp_returns, read_spells, splits_from_factor
+from gammastar.store.sources.crsp import (
+    CrspRows,
+    crsp_members,
+    crsp_returns,
+    index_level,
+    read_spells,
+    splits_from_factor,
+)
 from gammastar.store.sources.delivery import Delivery
 from gammastar.store.sources.membership import Spells
 from gammastar.store.sources.sheet import Sheet, open_sheet
@@ -47,14 +54,14 @@ class CrspLegacy:
 
         A negative PRC is the middle of bid and ask: its size is the price. A PRC of 0 is none. The delisting return is compounded with the
         return of the delisting date, or is a row of its own on that date. Without dsp500list the index is all ordinary common stocks
-        (share codes 10 and 11).
+        (share codes 10 and 11). The table dsp500, where it is there, gives the published index (VWRETD).
 
         Raises:
             DataError: a table or column is not there, or a value cannot be read.
         """
         folder, findings = Path(data), Findings()
         names = open_sheet(find_table(folder, ("msenames", "dsenames", "stocknames")), ("permno", "namedt", "nameendt", "ticker", "comnam"), findings)
-        sheet = open_sheet(find_table(folder, ("dsf",)), _DSF, findings)
+        sheet = open_sheet(find_table(folder, ("dsf",)), _DSF, findings, optional=("vol", "cfacshr"))
         rows = self._rows(sheet)
         findings.stop_on_errors(str(folder))
         gone = find_table(folder, ("dsedelist", "msedelist"), needed=False)
@@ -69,8 +76,10 @@ class CrspLegacy:
         else:
             spells = read_spells(open_sheet(listed, ("permno", "start", "ending"), findings), "start", "ending")
         members = crsp_members(rows, spells, names, _NAMES)
+        published = find_table(folder, ("dsp500",), needed=False)
+        level = None if published is None else index_level(open_sheet(published, ("caldt", "vwretd"), findings), "caldt", "vwretd")
         findings.stop_on_errors(str(folder))
-        return Delivery(self.title, members, crsp_returns(rows), calendar=self.calendar, remarks=tuple(findings.found))
+        return Delivery(self.title, members, crsp_returns(rows), level, calendar=self.calendar, remarks=tuple(findings.found))
 
     def _rows(self, sheet: Sheet) -> CrspRows:
         coded, date, price = sheet.texts("permno"), sheet.dates("date"), sheet.numbers("prc")

@@ -90,17 +90,19 @@ def ingest_source(source: Source, data: Any, into: Path | str, *, dataset: Path 
         DataError: the vendor's files or what they say cannot be used; nothing is stored.
     """
     delivery = source.read(Path(data) if isinstance(data, str) else data)
+    remarks = delivery.remarks
     with tempfile.TemporaryDirectory(prefix="gammastar-source-") as scratch:
         folder = Path(scratch) / "dataset" if dataset is None else Path(dataset)
         delivery.write(folder)
+        del delivery  # the ingest needs the memory
         try:
             report = ingest(folder, into)
         except DataError as error:
             where = f"the tables made from {_called(data)}"
             what = f"they cannot be stored: {len(error.findings)} finding{'s' if len(error.findings) != 1 else ''}"
             advice = "keep the tables with --dataset FOLDER to see the rows that are named; nothing was written"
-            raise DataError(where, what, findings=delivery.remarks + error.findings, advice=advice) from error
-    return replace(report, findings=delivery.remarks + report.findings)
+            raise DataError(where, what, findings=remarks + error.findings, advice=advice) from error
+    return replace(report, findings=remarks + report.findings)
 
 
 def _called(data: Any) -> str:

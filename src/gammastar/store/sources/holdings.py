@@ -17,7 +17,7 @@ import pyarrow.compute
 
 from gammastar.errors import DataError, Finding
 from gammastar.store.findings import Findings
-from gammastar.store.identity.digits import check_identifier
+from gammastar.store.identity.digits import check_identifier, issuer_of
 from gammastar.store.sources.delivery import Delivery
 from gammastar.store.sources.members_file import rename_assets
 from gammastar.store.sources.raw_bars import RawBars
@@ -119,7 +119,9 @@ class FundHoldings:
             sheet.note("holding-again", "are of assets that the file has already; their values are added", identity.value, again, ids)
         summed = np.bincount(of, weights=weight)
         label = {name: sheet.texts(column) for name, column in (("ticker", "ticker"), ("name", "name"), ("sector", "sector"), ("country", "location")) if column in sheet}
-        others = {name: coded_texts(coded.codes[first], coded.values) for name, coded in label.items()}
+        others: dict[str, Any] = {name: coded_texts(coded.codes[first], coded.values) for name, coded in label.items()}
+        issuers = [issuer_of(ids.values[code]) for code in ids.codes[first].tolist()]
+        others["issuer"] = pa.array(issuers, pa.string()) if any(issuers) else None
         price = _amounts(sheet, "price")[first]
         price = pa.array(np.where(price > 0.0, price, np.nan), from_pandas=True)
         return members_table(np.full(len(first), date), coded_texts(ids.codes[first], ids.values), summed, price=price, **others)

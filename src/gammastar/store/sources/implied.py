@@ -13,20 +13,22 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 _LEAST = 0.01  # of a split: what rounding of published prices can feign is less
-_LARGEST = 100
-_NEAR = 0.003
+_TERMS = ((5, 0.003), (20, 2e-4))
+"""Denominators up to which a ratio is a split, and how near it must be."""
 
 
 def nearest_ratio(value: float) -> float:
     """Return the ratio of small whole numbers that a split is, or the value itself where none is near.
 
-    >>> nearest_ratio(1.9995), nearest_ratio(0.1000004), nearest_ratio(1.123456)
-    (2.0, 0.1, 1.123456)
+    >>> nearest_ratio(1.9995), nearest_ratio(0.1000004), nearest_ratio(1.05001), nearest_ratio(1.123456)
+    (2.0, 0.1, 1.05, 1.123456)
     """
-    for terms in (10, _LARGEST):
-        near = float(Fraction(value).limit_denominator(terms))
-        if near > 0.0 and abs(near / value - 1.0) < _NEAR * 10 / terms:
-            return near
+    if value < 1.0:
+        return 1.0 / nearest_ratio(1.0 / value)
+    for terms, tolerance in _TERMS:
+        near = Fraction(value).limit_denominator(terms)
+        if abs(float(near) / value - 1.0) < tolerance:
+            return float(near)
     return value
 
 

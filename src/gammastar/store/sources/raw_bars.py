@@ -65,7 +65,7 @@ class RawBars:
             DataError: the file cannot be read, or a row of it is impossible.
         """
         findings = Findings()
-        sheet = open_sheet(data, (self.date, self.asset, self.close), findings)
+        sheet = open_sheet(data, (self.date, self.asset, self.close), findings, optional=(self.dividend, self.split, self.volume, self.adjusted))
         bars, order = read_bars(sheet, self)
         findings.stop_on_errors(sheet.file)
         if self.actions is not None:

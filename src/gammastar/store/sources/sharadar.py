@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Sharadar"]
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 _SEP = ("ticker", "date", "close", "closeadj", "closeunadj", "volume")
-_LABELS = {"ticker": "ticker", "name": "name", "sector": "sector", "industry": "industry"}
+_LABELS = {"ticker": "ticker", "name": "name", "sector": "sector", "industry": "industry", "issuer": "secfilings"}
+_CIK = re.compile(r"CIK=0*(\d+)", re.I)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Sharadar:
         """
         folder, findings = Path(data), Findings()
         tickers = _tickers(open_sheet(find_table(folder, ("tickers",)), ("ticker", "permaticker"), findings))
-        sheet = open_sheet(find_table(folder, ("sep",)), _SEP, findings)
+        sheet = open_sheet(find_table(folder, ("sep",)), _SEP, findings, optional=())
         bars, adjusted = _bars(sheet, tickers)
         findings.stop_on_errors(str(folder))
         days = np.unique(bars.date)
@@ -93,14 +95,16 @@ class Sharadar:
 
 
 def _tickers(sheet: Sheet) -> dict[str, tuple[str, ...]]:
-    """Return permaticker, ticker, name, sector and industry of each ticker of SEP. A ticker is one security: Sharadar renames the older ones."""
+    """Return permaticker, ticker, name, sector, industry and issuer of each ticker of SEP. A ticker is one security: Sharadar renames the older ones."""
     columns = [sheet.texts(name) for name in ("permaticker", *_LABELS.values())]
     table, ticker = sheet.texts("table"), sheet.texts("ticker")
     found: dict[str, tuple[str, ...]] = {}
     for at in range(len(sheet)):
         if "table" in sheet and table.at(at) != "SEP":
             continue
-        told = tuple(column.at(at) for column in columns)
+        *labels, filings = (column.at(at) for column in columns)
+        company = _CIK.search(filings)  # share classes of one company have one number at the SEC
+        told = (*labels, f"CIK {company[1]}" if company else "")
         if found.get(ticker.at(at), told)[0] != told[0]:
             sheet.findings.add(sheet.file, "id-ambiguous", "the ticker has two permatickers", column="permaticker", value=told[0], row=int(sheet.rows[at]))
         found[ticker.at(at)] = told
@@ -127,7 +131,7 @@ def _bars(sheet: Sheet, tickers: dict[str, tuple[str, ...]]) -> tuple[Bars, ndar
 
 def _members(folder: Path, tickers: dict[str, tuple[str, ...]], bars: Bars, spells: Spells | None, findings: Findings) -> Any:
     """Return the table of members: market capitalisation at month ends, as shares of their sum."""
-    sheet = open_sheet(find_table(folder, ("daily",)), ("ticker", "date", "marketcap"), findings)
+    sheet = open_sheet(find_table(folder, ("daily",)), ("ticker", "date", "marketcap"), findings, optional=())
     coded, date, value = sheet.texts("ticker"), sheet.dates("date"), sheet.numbers("marketcap")
     ids = tuple(tickers[name][0] if name in tickers else "" for name in coded.values)
     order = sheet.ordered(coded.codes, date, (value > 0.0) & np.array([*(bool(name) for name in ids), False])[coded.codes] & ~np.isnat(date), "ticker")

@@ -190,23 +190,25 @@ def _day(text: str) -> np.datetime64 | None:
     return None
 
 
-def open_sheet(data: Any, required: tuple[str, ...], findings: Findings, *, skip: int = 0, end: int | None = None, called: str | None = None) -> Sheet:
+def open_sheet(data: Any, required: tuple[str, ...], findings: Findings, *, optional: tuple[str, ...] | None = None, skip: int = 0, end: int | None = None) -> Sheet:
     """Open a CSV or Parquet file, or a table in memory, and check that the columns are there.
 
     Args:
         data: a path or a table.
         required: names of columns, in any case.
         findings: where rows of another width are noted.
+        optional: further columns to read, where they are there; None: every column.
         skip: lines before the header of a CSV.
         end: lines of a CSV that are its table, and what is before it; None: all.
-        called: the table's name in findings; default the file's.
 
     Raises:
         DataError: it cannot be read, or has not the columns; the closest names are told.
     """
+    wanted = _Wanted(required, optional)
     if not isinstance(data, str | Path):
         table = as_arrow(data)
-        return _checked(called or "table", table, np.arange(1, table.num_rows + 1), required, findings)
+        wanted.check("table", table.column_names)
+        return _sheet("table", table, np.arange(1, table.num_rows + 1), findings)
     path = Path(data)
     try:
         content = path.read_bytes()
@@ -214,24 +216,67 @@ def open_sheet(data: Any, required: tuple[str, ...], findings: Findings, *, skip
         raise _unreadable(path, "file-unreadable", f"the file cannot be read: {error.strerror}") from error
     try:
         if content[:4] == b"PAR1":
-            table = pa.parquet.read_table(pa.BufferReader(content))
-            table.validate(full=True)  # texts that are not UTF-8
+            table = _parquet(path, content, wanted)
             rows = np.arange(1, table.num_rows + 1)
         else:
-            table, rows = _csv(path, content, (skip, end), findings)
+            table, rows = _csv(path, _Lines(content, skip, end), wanted, findings)
     except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
         raise _unreadable(path, "csv-damaged", f"the file cannot be read as CSV or Parquet: {str(error)[:120]}") from error
-    return _checked(called or path.name, table, rows, required, findings)
+    return _sheet(path.name, table, rows, findings)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Columns that must be there, and those to read where they are, None: all."""
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...] | None
+
+    def read(self, name: str) -> bool:
+        """Return whether a column of the file is to be read."""
+        return self.optional is None or name.strip().lower() in {known.lower() for known in (*self.required, *self.optional)}
+
+    def check(self, file: str, header: list[str]) -> None:
+        """Raise if a column is not there; the closest names are told."""
+        there = [str(name).strip().lower() for name in header]
+        lost = [name for name in self.required if name.lower() not in there]
+        if not lost:
+            return
+        told = []
+        for name in lost:
+            close = difflib.get_close_matches(name.lower(), there, n=1, cutoff=0.6)
+            told.append(Finding(file, "column-missing", f"there is no such column{f'; is it {close[0]!r}?' if close else ''}", column=name))
+        what = f"{len(lost)} columns are missing" if len(lost) > 1 else "a column is missing"
+        raise DataError(file, what, findings=tuple(told), got=", ".join(there)[:200], allowed=", ".join(self.required),
+                        advice="choose another --source, or download the table with these columns")
+
+
+def _parquet(path: Path, content: bytes, wanted: _Wanted) -> Any:
+    file = pa.parquet.ParquetFile(pa.BufferReader(content))
+    header = list(file.schema_arrow.names)
+    wanted.check(path.name, header)
+    table = file.read(columns=[name for name in header if wanted.read(name)])
+    table.validate(full=True)  # texts that are not UTF-8
+    return table
 
 
 def _unreadable(path: Path, rule: str, message: str) -> DataError:
     return DataError(str(path), message, findings=(Finding(path.name, rule, message),), advice="give the vendor's file as it was downloaded")
 
 
-def _csv(path: Path, content: bytes, lines_used: tuple[int, int | None], findings: Findings) -> tuple[Any, ndarray]:
-    """Return all columns as text, and the number of each row; empty lines do not count as rows but as lines."""
-    skip, end = lines_used
-    text = content.removeprefix(b"\xef\xbb\xbf")
+@dataclass(frozen=True)
+class _Lines:
+    """The content of a CSV, and how many lines are before its header and to its end."""
+
+    content: bytes
+    skip: int
+    end: int | None
+
+
+def _csv(path: Path, given: _Lines, wanted: _Wanted, findings: Findings) -> tuple[Any, ndarray]:
+    """Return columns as text, and the number of each row; empty lines do not count as rows but as lines."""
+    skip, end = given.skip, given.end
+    text = given.content.removeprefix(b"\xef\xbb\xbf")
     text.decode("utf-8")
     if end is not None:
         text = b"\n".join(text.split(b"\n")[:end])
@@ -240,6 +285,8 @@ def _csv(path: Path, content: bytes, lines_used: tuple[int, int | None], finding
     if not header:
         raise _unreadable(path, "file-empty", "the file has no header")
     names = [f"{position}" for position in range(len(header))]
+    wanted.check(path.name, header)
+    kept = [name for name, theirs in zip(names, header, strict=True) if wanted.read(theirs)]
 
     odd: list[int] = []
 
@@ -253,24 +300,16 @@ def _csv(path: Path, content: bytes, lines_used: tuple[int, int | None], finding
         io.BytesIO(text),
         read_options=pa.csv.ReadOptions(use_threads=False, column_names=names, skip_rows=skip + 1, block_size=1 << 24),
         parse_options=pa.csv.ParseOptions(invalid_row_handler=skipped, ignore_empty_lines=False),
-        convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+        convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(kept, pa.string()), include_columns=kept, strings_can_be_null=False),
     )
     rows = np.delete(np.arange(table.num_rows + len(odd)), odd) + skip + 2
-    filled = ~(pa.compute.equal(table.column(0), "").to_numpy() if len(header) == 1 else np.zeros(table.num_rows, dtype=bool))
-    return table.filter(pa.array(filled)).rename_columns(header), rows[filled]
+    filled = ~(pa.compute.equal(table.column(0), "").to_numpy() if len(header) == 1 and kept else np.zeros(table.num_rows, dtype=bool))
+    table = table if filled.all() else table.filter(pa.array(filled))
+    return table.rename_columns([header[int(name)] for name in kept]), rows[filled]
 
 
-def _checked(file: str, table: Any, rows: ndarray, required: tuple[str, ...], findings: Findings) -> Sheet:
+def _sheet(file: str, table: Any, rows: ndarray, findings: Findings) -> Sheet:
     columns: dict[str, Any] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         columns.setdefault(str(name).strip().lower(), column.combine_chunks())
-    lost = [name for name in required if name.lower() not in columns]
-    if lost:
-        told = []
-        for name in lost:
-            close = difflib.get_close_matches(name.lower(), list(columns), n=1, cutoff=0.6)
-            told.append(Finding(file, "column-missing", f"there is no such column{f'; is it {close[0]!r}?' if close else ''}", column=name))
-        allowed = ", ".join(required)
-        raise DataError(file, f"{len(lost)} columns are missing", findings=tuple(told), got=", ".join(columns)[:200], allowed=allowed,
-                        advice="choose another --source, or download the table with these columns")
     return Sheet(file, rows, columns, findings)
