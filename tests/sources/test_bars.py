@@ -231,3 +231,12 @@ def test_a_file_of_actions_is_applied_and_its_faults_have_rows(world, tmp_path):
     pd.DataFrame([("2019-01-03", "XXX", "dividend", 1.0)], columns=["date", "asset", "action", "amount"]).to_csv(tmp_path / "actions.csv", index=False)
     with pytest.raises(DataError, match="XXX has no bar"):
         RawBars(actions=tmp_path / "actions.csv").read(plain)
+
+
+def test_a_change_of_ticker_changes_the_label_from_its_date_and_nothing_else(world, tmp_path):
+    (tmp_path / "actions.csv").write_text("date,asset,action,other\n2019-02-15,AAA,ticker,NEW\n2019-03-15,AAA,ticker,NEWER\n")
+    plain, renamed = RawBars().read(frame(world)), RawBars(actions=tmp_path / "actions.csv").read(frame(world))
+    assert renamed.returns.equals(plain.returns)
+    told = renamed.members.to_pandas().astype({"date": str}).set_index(["date", "asset_id"]).ticker
+    assert told.xs("AAA", level="asset_id").tolist() == ["AAA", "NEW", "NEWER", "NEWER"]
+    assert set(told.xs("BBB", level="asset_id")) == {"BBB"}

@@ -168,6 +168,13 @@ def test_identifiers_are_evidence_only_with_a_right_check_digit():
     assert [finding.rule for finding in wrong.invalid] == ["identifier", "identifier"]
 
 
+@pytest.mark.parametrize("vendor_has", [{"isin": "US0378331005"}, {"cusip": "037833100"}, {"cusip": "03783310"}])
+def test_a_list_of_securities_is_matched_by_its_identifiers_in_any_form(vendor_has):
+    """A CUSIP is inside a US ISIN, and some vendors leave its check digit out."""
+    found = match_assets(people([(1, "AA", MONTHS, walk(1), {"isin": "US0378331005"})]), pd.DataFrame({"permno": ["14593", "10107"], **{kind: [text, "59491810" if kind == "cusip" else ""] for kind, text in vendor_has.items()}}), vendor_id="permno")
+    assert decisions(found) == {("1", "14593"): "accept"}
+
+
 def test_share_classes_are_two_assets():
     data = people([(1, "GOOG", MONTHS, walk(1), {"isin": "US02079K1079"}), (2, "GOOGL", MONTHS, walk(1) * 1.03, {"isin": "US02079K3059"})])
     assert decisions(match_assets(data, vendor([("GOOG", MONTHS, walk(1)), ("GOOGL", MONTHS, walk(1) * 1.03)]))) == {("1", "GOOG"): "accept", ("2", "GOOGL"): "accept"}

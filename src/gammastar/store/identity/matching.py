@@ -22,7 +22,7 @@ import numpy as np
 
 from gammastar.errors import DataError, Finding
 from gammastar.store.findings import Findings
-from gammastar.store.identity.digits import check_identifier
+from gammastar.store.identity.digits import check_identifier, cusip_digit, cusip_of_isin
 from gammastar.store.sources.sheet import open_sheet
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def match_assets(assets: Any, vendor: Any, *, vendor_id: str = "ticker", price: 
 
     Args:
         assets: file or table with `date` and `asset_id`, and what it has of `ticker`, `name`, `isin`, `cusip`, `figi`, `sedol`, `price`.
-        vendor: the same of the vendor, under its own id.
+        vendor: the same of the vendor, under its own id; a list of securities needs no dates.
         vendor_id: the vendor's column of ids.
         price: the vendor's column of closes as traded.
 
@@ -150,7 +150,7 @@ def match_assets(assets: Any, vendor: Any, *, vendor_id: str = "ticker", price: 
     """
     findings = Findings()
     left = _side(open_sheet(assets, ("date", "asset_id"), findings), "asset_id", "price")
-    right = _side(open_sheet(vendor, ("date", vendor_id), findings), vendor_id, price)
+    right = _side(open_sheet(vendor, (vendor_id,), findings), vendor_id, price)
     findings.stop_on_errors("match")
     pairs = _pairs(left, right)
     compared = _compared(left, right, pairs)
@@ -171,6 +171,8 @@ def _side(sheet: Sheet, identity: str, price: str) -> _Side:
         for pair in np.unique(coded.codes[both].astype(np.int64) * max(len(texts.values), 1) + texts.codes[both]).tolist():
             told[pair // len(texts.values)].add(texts.values[pair % len(texts.values)])
         labels[name] = _valid(sheet, name, told) if name in _IDENTIFIERS else told
+    inside = [{cusip for isin in isins if (cusip := cusip_of_isin(isin)) is not None} for isins in labels["isin"]]
+    labels["cusip"] = tuple(cusips | more for cusips, more in zip(labels["cusip"], inside, strict=True))
     good = coded.codes >= 0
     return _Side(coded.values, coded.codes[good], sheet.dates("date")[good], sheet.numbers(price)[good], labels)
 
@@ -178,12 +180,21 @@ def _side(sheet: Sheet, identity: str, price: str) -> _Side:
 def _valid(sheet: Sheet, kind: str, told: tuple[set[str], ...]) -> tuple[set[str], ...]:
     """Return identifiers without those whose check digit is wrong; these are warned of."""
     kept = []
-    for texts in told:
+    for found in told:
+        texts = {_whole_cusip(text) for text in found} if kind == "cusip" else found
         wrong = {text: fault for text in texts if len(text) > 1 and (fault := check_identifier(kind, text)) is not None}
         for text, fault in sorted(wrong.items()):
             sheet.findings.warn(sheet.file, "identifier", fault, column=kind, value=text)
         kept.append({text for text in texts if len(text) > 1 and text not in wrong})
     return tuple(kept)
+
+
+def _whole_cusip(text: str) -> str:
+    """Return a CUSIP of eight characters, as some vendors have it, with its check digit; others as they are."""
+    try:
+        return f"{text}{cusip_digit(text)}"
+    except ValueError:
+        return text
 
 
 def _pairs(left: _Side, right: _Side) -> set[tuple[int, int]]:
@@ -209,7 +220,7 @@ class _Compared:
 
 def _compared(left: _Side, right: _Side, pairs: set[tuple[int, int]]) -> dict[tuple[int, int], _Compared]:
     """Return how the prices of each pair compare; pairs that agree by price alone are found here."""
-    days = np.intersect1d(left.date, right.date)
+    days = np.intersect1d(left.date[~np.isnat(left.date)], right.date[~np.isnat(right.date)])
     mine, theirs = _prices(left, days), _prices(right, days)
     found: dict[tuple[int, int], _Compared] = {}
     for code in range(len(left.ids)):
@@ -238,8 +249,10 @@ def _span(days: ndarray, there: ndarray, near: ndarray) -> _Compared:
 def _prices(side: _Side, days: ndarray) -> ndarray:
     """Return prices by day and name, NaN where there is none, shape (days, names)."""
     dense = np.full((len(days), len(side.ids)), np.nan)
-    at = np.minimum(np.searchsorted(days, side.date), max(len(days) - 1, 0))
-    there = days[at] == side.date if len(days) else np.zeros(len(at), dtype=bool)
+    if not len(days):
+        return dense
+    at = np.minimum(np.searchsorted(days, side.date), len(days) - 1)
+    there = days[at] == side.date
     dense[at[there], side.code[there]] = side.price[there]
     return dense
 

@@ -15,6 +15,8 @@ from gammastar.store.findings import Findings
 from gammastar.store.sources.sheet import open_sheet
 
 if TYPE_CHECKING:
+    from numpy import ndarray
+
     from gammastar.store.sources.bars import Bars
 
 _WORDS = ("dividend", "split", "spinoff", "merger", "ticker", "delisting")
@@ -26,6 +28,18 @@ class ActionTable:
 
     file: str
     actions: tuple[Action, ...]
+
+    def tickers(self, assets: tuple[str, ...], codes: ndarray, dates: ndarray) -> list[str]:
+        """Return what each asset is called on a date: by the last change of ticker until then, else by its id."""
+        changes: dict[str, list[TickerChange]] = {}
+        for action in self.actions:
+            if isinstance(action, TickerChange):
+                changes.setdefault(action.asset, []).append(action)
+        names = [assets[code] for code in codes.tolist()]
+        for at in np.flatnonzero([name in changes for name in names]).tolist():
+            past = [change for change in changes[names[at]] if change.date <= dates[at]]
+            names[at] = max(past, key=lambda change: change.date).ticker if past else names[at]
+        return names
 
     def applied(self, bars: Bars) -> Bars:
         """Return bars with the actions.

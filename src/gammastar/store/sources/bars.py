@@ -91,6 +91,8 @@ class Bars:
             ValueError: an action that no bar can carry, or shares of an asset that has no price then.
         """
         told = sorted(actions, key=lambda action: (not isinstance(action, StockSplit), action.date))
+        if not told:
+            return self
         bars = replace(self, dividend=self.dividend.copy(), split=self.split.copy(), payout=self.payout.copy())
         ends = [action for action in told if isinstance(action, Merger | Delisting)]
         for action in told:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from gammastar.store.findings import Findings
-from gammastar.store.sources.action_table import read_actions
+from gammastar.store.sources.action_table import ActionTable, read_actions
 from gammastar.store.sources.adjusted import against_adjusted
 from gammastar.store.sources.bars import Bars, returns_table, total_returns
 from gammastar.store.sources.delivery import Delivery
@@ -68,15 +68,15 @@ class RawBars:
         sheet = open_sheet(data, (self.date, self.asset, self.close), findings, optional=(self.dividend, self.split, self.volume, self.adjusted))
         bars, order = read_bars(sheet, self)
         findings.stop_on_errors(sheet.file)
-        if self.actions is not None:
-            bars = read_actions(self.actions).applied(bars)
+        told = ActionTable("", ()) if self.actions is None else read_actions(self.actions)
+        bars = told.applied(bars)
         days = np.unique(bars.date)
         doubted, instead = self._held_against_adjusted(bars, days, sheet, order)
         returns = returns_table(bars, days, estimated=doubted, instead=instead)
         if self.members is None:
             at, end, weight = weights_from_bars(bars, days, self.weights)
             ids = coded_texts(bars.asset[at], bars.assets)
-            members = members_table(end, ids, weight, ticker=ids, price=pa.array(bars.close[at]))
+            members = members_table(end, ids, weight, ticker=pa.array(told.tickers(bars.assets, bars.asset[at], end)), price=pa.array(bars.close[at]))
             findings.warn(sheet.file, "weights-made", f"the index has {self.weights.value} weights, which nobody publishes; give members = FILE for one that is")
         else:
             members = read_members(self.members)
