@@ -240,3 +240,28 @@ def test_a_change_of_ticker_changes_the_label_from_its_date_and_nothing_else(wor
     told = renamed.members.to_pandas().astype({"date": str}).set_index(["date", "asset_id"]).ticker
     assert told.xs("AAA", level="asset_id").tolist() == ["AAA", "NEW", "NEWER", "NEWER"]
     assert set(told.xs("BBB", level="asset_id")) == {"BBB"}
+
+
+def test_the_adjusted_series_is_held_against_bars_whose_assets_end_too(world, tmp_path):
+    """Rows that actions add or take away do not shift the comparison."""
+    data = frame(world)
+    data["split"] = np.where(data.ticker == "BBB", 1.0, data.split)
+    (tmp_path / "actions.csv").write_text(f"date,asset,action,amount\n{world.days[61]},FFF,delisting,-0.5\n{world.days[30]},AAA,delisting,-0.1\n")
+    delivery = RawBars(actions=tmp_path / "actions.csv").read(data)
+    (remark,) = (finding for finding in delivery.remarks if finding.rule == "adjusted-differs")
+    assert f"BBB {world.days[30]}" in remark.message
+    assert data.iloc[remark.row - 1][["ticker", "date"]].tolist() == ["BBB", pd.Timestamp(world.days[30])]
+
+
+@pytest.mark.parametrize(
+    ("change", "source", "said"),
+    [
+        (lambda data: data.drop(columns="volume"), RawBars(weights=IndexWeights.TRADED), "there is no volume"),
+        (lambda data: data[data.date < "2019-01-20"], RawBars(), "members-absent"),
+        (lambda data: data.assign(close=np.inf), RawBars(), "number-infinite"),
+        (lambda data: data.assign(close=True).assign(close=lambda table: pd.to_datetime("2019-01-02")), RawBars(), "column-type|price-not"),
+    ],
+)
+def test_bars_that_make_no_index_are_refused_with_the_reason(world, change, source, said):
+    with pytest.raises(DataError, match=said):
+        source.read(change(frame(world)))

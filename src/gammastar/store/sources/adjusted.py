@@ -57,21 +57,23 @@ def against_adjusted(bars: Bars, returns: ndarray, adjusted: ndarray, *, toleran
         adjusted: adjusted close of the rows, NaN where there is none, shape (m,).
         tolerance: of a simple return.
     """
+    positive = np.where(adjusted > 0.0, adjusted, np.nan)
     same = np.concatenate(([False], bars.asset[1:] == bars.asset[:-1]))
     vendor = np.full(len(bars), np.nan)
-    np.divide(adjusted, np.concatenate(([np.nan], adjusted[:-1])), out=vendor, where=same)
+    np.divide(positive, np.concatenate(([np.nan], positive[:-1])), out=vendor, where=same)
     vendor -= 1.0
     return tuple(
-        Disagreement(int(at), bars.assets[bars.asset[at]], bars.date[at], float(returns[at]), float(vendor[at]), _explain(bars, int(at), returns[at], vendor[at]))
+        Disagreement(int(at), bars.assets[bars.asset[at]], bars.date[at], float(returns[at]), float(vendor[at]), _explain(bars, int(at), float(returns[at]), float(vendor[at])))
         for at in np.flatnonzero(np.abs(returns - vendor) > tolerance)
     )
 
 
 def _explain(bars: Bars, at: int, actions: float, adjusted: float) -> str:
     """Say what single action, missing or counted the other way, makes the two agree."""
-    before, ratio = float(bars.close[at - 1]), (1.0 + adjusted) / (1.0 + actions)
-    if not (np.isfinite(ratio) and ratio > 0.0):
-        return "one of the two has no return"
+    before = float(bars.close[at - 1])
+    if actions <= -1.0 or adjusted <= -1.0:
+        return "one of the two is a total loss"
+    ratio = (1.0 + adjusted) / (1.0 + actions)
     old_share = (bars.split[at] * bars.close[at] + bars.dividend[at]) / before - 1.0
     if bars.split[at] != 1.0 and bars.dividend[at] > 0.0 and abs(old_share - adjusted) < TOLERANCE:
         return "the dividend is that of a share before the split"

@@ -13,6 +13,7 @@ from __future__ import annotations
 __all__ = ["FrenchPortfolios", "Section", "read_sections"]
 
 import csv
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +174,13 @@ def _cells(line: str) -> list[str]:
     return cells or [""]
 
 
+def _finite(cell: str) -> float:
+    value = float(cell)
+    if not math.isfinite(value):
+        raise ValueError(cell)
+    return value
+
+
 def _section(path: Path, title: str, at: int, lines: Iterable[str]) -> Section | None:
     """Return a table whose rows are months, None for others."""
     header, *rows = (_cells(line) for line in lines)
@@ -184,7 +192,7 @@ def _section(path: Path, title: str, at: int, lines: Iterable[str]) -> Section |
         if not _MONTH.fullmatch(cells[0]):
             _stop(path, "month", f"line {at + k + 2} of the table {title!r} begins with {cells[0]!r}, which is no month (192607)")
         try:
-            values[k] = [float(cell) for cell in cells[1 : len(names) + 1]]
+            values[k] = [_finite(cell) for cell in cells[1 : len(names) + 1]]
         except ValueError:
             _stop(path, "number", f"line {at + k + 2} of the table {title!r} has a cell that is no number, or too few cells")
     months = np.array([f"{cells[0][:4]}-{cells[0][4:]}" for cells in rows], dtype="datetime64[M]")

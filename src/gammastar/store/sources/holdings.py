@@ -97,7 +97,7 @@ class FundHoldings:
         sheet, value = sheet.taken(value > 0.0), value[value > 0.0]
         published = _amounts(sheet, "weight (%)")
         weight = weights_from_values(np.full(len(sheet), date), value)
-        off = np.abs(weight - published / np.nansum(published)) > _WEIGHT_TOLERANCE
+        off = np.abs(weight - published / (np.nansum(published) or np.nan)) > _WEIGHT_TOLERANCE
         sheet.note("weight-differs", "have a published weight that is not their share of the market value", "weight (%)", off, published)
         return fund, date, self._members(sheet, date, weight)
 

@@ -88,18 +88,29 @@ class RawBars:
     def _held_against_adjusted(self, bars: Bars, days: ndarray, sheet: Sheet, order: ndarray) -> tuple[ndarray, ndarray]:
         """Return which rows the vendor's adjusted series contradicts, and what it says there; each is a remark."""
         doubted, instead = np.zeros(len(bars), dtype=bool), np.full(len(bars), np.nan)
-        if self.adjusted not in sheet or len(order) != len(bars):  # rows that end an asset have no adjusted close to hold against
+        if self.adjusted not in sheet:
             return doubted, instead
+        row = self._rows_of(bars, sheet, order)
+        adjusted = np.where(row >= 0, sheet.numbers(self.adjusted)[row], np.nan)
         returns, _ = total_returns(bars, days)
-        found = against_adjusted(bars, returns, sheet.numbers(self.adjusted)[order])
+        found = against_adjusted(bars, returns, adjusted)
         for place in found:
             doubted[place.row : place.row + 2], instead[place.row] = True, place.adjusted  # the next return starts from a doubtful close
         for place in found[:_TOLD]:
-            row = int(sheet.rows[order[place.row]])
-            sheet.findings.warn(sheet.file, "adjusted-differs", str(place), column=self.adjusted, row=row, value=f"{place.adjusted:.6g}")
+            line = int(sheet.rows[row[place.row]])
+            sheet.findings.warn(sheet.file, "adjusted-differs", str(place), column=self.adjusted, row=line, value=f"{place.adjusted:.6g}")
         if len(found) > _TOLD:
             sheet.findings.warn(sheet.file, "adjusted-differs", f"and {len(found) - _TOLD:,} more rows", column=self.adjusted)
         return doubted, instead
+
+    def _rows_of(self, bars: Bars, sheet: Sheet, order: ndarray) -> ndarray:
+        """Return the row of the sheet of each bar, -1 for a payment that ends an asset and is no bar of the file."""
+        if len(order) == len(bars) and not np.isfinite(bars.payout).any():
+            return order
+        key = sheet.texts(self.asset).codes.astype(np.int64)[order] * 200_000 + sheet.dates(self.date)[order].astype(np.int64)
+        wanted = bars.asset * 200_000 + bars.date.astype(np.int64)
+        at = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
+        return np.where((key[at] == wanted) & np.isnan(bars.payout), order[at], -1)
 
 
 def read_bars(sheet: Sheet, names: RawBars) -> tuple[Bars, ndarray]:

@@ -100,8 +100,18 @@ class Sheet:
         array = self.columns.get(name.lower())
         if array is None or pa.types.is_null(array.type):
             return np.full(len(self), np.nan)
-        if not _is_text(array.type):
+        values = self._text_numbers(name, array, codes) if _is_text(array.type) else self._plain_numbers(name, array)
+        self._bad("number-infinite", "an infinite number", name, np.isinf(values), values)
+        return np.where(np.isinf(values), np.nan, values)
+
+    def _plain_numbers(self, name: str, array: Any) -> ndarray:
+        try:
             return np.asarray(array.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False))
+        except pa.ArrowException:
+            self.findings.add(self.file, "column-type", "the column must hold numbers", column=name, value=array.type)
+            return np.full(len(self), np.nan)
+
+    def _text_numbers(self, name: str, array: Any, codes: frozenset[str]) -> ndarray:
         texts = pa.compute.utf8_trim_whitespace(array.cast(pa.string()))
         blank = pa.compute.is_in(pa.compute.utf8_lower(texts), value_set=pa.array(sorted(_NOTHING | {code.lower() for code in codes})))
         texts = pa.compute.if_else(pa.compute.fill_null(blank, fill_value=True), pa.scalar(None, pa.string()), texts)

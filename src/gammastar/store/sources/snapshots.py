@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from gammastar.errors import DataError, Finding
+
 if TYPE_CHECKING:
     from numpy import ndarray
 
@@ -91,15 +93,23 @@ def weights_from_bars(bars: Bars, days: ndarray, weights: IndexWeights, *, among
         days: their sessions, increasing.
         weights: which of the two.
         among: rows that may be members, shape (m,); None: all.
+
+    Raises:
+        DataError: there is no month's end among the sessions, or no volume for weights by money traded.
     """
     at, end = standing_at(bars.asset, bars.date, month_ends(days))
     keep = np.isfinite(bars.close[at]) & (np.ones(len(at), dtype=bool) if among is None else among[at])
     at, end = at[keep], end[keep]
     value = np.ones(len(at))
+    if weights is IndexWeights.TRADED and np.isnan(bars.volume).all():
+        raise DataError("weights", "traded weights need the money traded, and there is no volume", got="traded", allowed="equal", advice="name the column: --set volume=...")
     if weights is IndexWeights.TRADED:
         traded = np.nan_to_num(bars.volume * bars.close)
         total = np.concatenate(([0.0], np.cumsum(traded)))
         start = np.maximum(np.searchsorted(bars.asset, bars.asset[at]), at + 1 - TRAILING)
         value = (total[at + 1] - total[start]) / (at + 1 - start)
         at, end, value = at[value > 0.0], end[value > 0.0], value[value > 0.0]
+    if not len(at):
+        finding = Finding("members", "members-absent", "no asset has a bar at a month's end", column="date")
+        raise DataError("weights", "no index can be made of these bars", findings=(finding,), advice="give bars to the end of a month or later, or members = FILE")
     return at, end, weights_from_values(end, value)
