@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass, fields, is_dataclass
 from importlib.metadata import EntryPoint, EntryPoints
@@ -121,4 +122,6 @@ def test_matches_are_written_by_a_command(world, bars_file, tmp_path, capsys):
     pd.DataFrame(rows, columns=["date", "asset_id", "ticker", "price"]).to_csv(tmp_path / "members.csv", index=False)
     assert run("data", "match", tmp_path / "members.csv", bars_file, "--out", tmp_path / "matches.csv") == 0
     assert "candidates" in capsys.readouterr().out
+    assert run("data", "match", tmp_path / "members.csv", bars_file, "--out", tmp_path / "matches.csv", "--json") == 0
+    assert {row["decision"] for row in json.loads(capsys.readouterr().out)["candidates"]} <= {"accept", "review", "reject"}
     assert len(pd.read_csv(tmp_path / "matches.csv")) >= 6

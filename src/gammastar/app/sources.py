@@ -58,7 +58,8 @@ def matched(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="CSV to write the candidates to, for review.")],
     vendor_id: Annotated[str, typer.Option("--id", metavar="COLUMN", help="The vendor's column of names.")] = "ticker",
     price: Annotated[str, typer.Option("--price", metavar="COLUMN", help="The vendor's column of closes as traded.")] = "close",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Say which asset is which of a vendor's names, with evidence and a confidence, for review."""
     found = workspace.match_names(members, vendor, out, vendor_id=vendor_id, price=price)
-    words.say(f"{found}\nwritten to {out}: review its rows, then give it with --set matches={out}")
+    words.say(found.to_dict() if as_json else f"{found}\nwritten to {out}: review its rows, then give it with --set matches={out}")

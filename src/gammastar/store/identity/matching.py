@@ -104,6 +104,12 @@ class MatchTable:
         """Return how many candidates have a decision."""
         return sum(candidate.decision == decision for candidate in self.candidates)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table as plain values, ready for JSON."""
+        told = [{item.name: getattr(candidate, item.name) for item in fields(Candidate)} for candidate in self.candidates]
+        plain = [{**row, "first": str(row["first"]), "last": str(row["last"])} for row in told]
+        return {"candidates": plain, "unmatched": list(self.unmatched), "invalid": [str(finding) for finding in self.invalid]}
+
     def write(self, path: Path) -> None:
         """Write the table as CSV, to be reviewed."""
         path.parent.mkdir(parents=True, exist_ok=True)
