@@ -98,6 +98,27 @@ def test_the_older_title_of_sizes_is_known(tmp_path):
     assert FrenchPortfolios().read(tmp_path / "a.csv").members.num_rows > 50
 
 
+def test_a_free_line_below_the_header_does_not_matter(tmp_path):
+    french_file(tmp_path / "a.csv")
+    text = (tmp_path / "a.csv").read_text(encoding="latin-1")
+    (tmp_path / "b.csv").write_text(text.replace(",".join(NAMES), ",".join(NAMES) + "\r\n"), encoding="latin-1")
+    assert FrenchPortfolios().read(tmp_path / "a.csv").members.equals(FrenchPortfolios().read(tmp_path / "b.csv").members)
+
+
+def test_portfolios_that_overlap_must_be_chosen(tmp_path):
+    """Portfolios_Formed_on_ME has thirds, fifths and tenths of the same stocks: together they would count each three times."""
+    french_file(tmp_path / "a.csv", missing=False)
+    text = (tmp_path / "a.csv").read_text(encoding="latin-1")
+    (tmp_path / "b.csv").write_text(text.replace(",".join(NAMES), "Lo 30,Lo 20,Hi 70"), encoding="latin-1")
+    with pytest.raises(DataError, match="portfolio-overlap"):
+        FrenchPortfolios().read(tmp_path / "b.csv")
+    with pytest.raises(DataError, match="portfolio-absent"):
+        FrenchPortfolios(portfolios="Lo 30, Hi 30").read(tmp_path / "b.csv")
+    chosen = FrenchPortfolios(portfolios="Lo 30, Hi 70").read(tmp_path / "b.csv").members.to_pandas()
+    assert set(chosen.asset_id) == {"Lo 30", "Hi 70"}
+    np.testing.assert_allclose(chosen.groupby("date").weight.sum(), 1.0, rtol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("spoil", "rule"),
     [

@@ -64,10 +64,13 @@ class FrenchPortfolios:
     """A portfolio file of the library, monthly, as downloaded (CSV).
 
     Args:
+        portfolios: names of the columns that make the market, separated by commas; empty: all. They must not overlap: a file with thirds, fifths
+            and tenths of the same stocks needs them.
         title: what the data is, in words; default the file's name.
         calendar: code of the exchange whose last session of a month is its end.
     """
 
+    portfolios: str = ""
     title: str = ""
     calendar: str = "XNYS"
 
@@ -78,11 +81,11 @@ class FrenchPortfolios:
         month grown by its returns, since the file does not say who is in then.
 
         Raises:
-            DataError: the file lacks one of the three tables, or their portfolios differ.
+            DataError: the file lacks one of the three tables, or their portfolios differ or overlap.
         """
         findings = Findings()
         path = Path(data)
-        tables = _wanted(path, read_sections(path))
+        tables = {name: _chosen(path, section, self.portfolios) for name, section in _wanted(path, read_sections(path)).items()}
         returns, firms, size = (tables[name] for name in ("returns", "firms", "size"))
         months = np.intersect1d(np.intersect1d(returns.months, firms.months), size.months)
         earned, count, mean = (table.values[np.searchsorted(table.months, months)] for table in (returns, firms, size))
@@ -142,6 +145,24 @@ def _wanted(path: Path, sections: tuple[Section, ...]) -> dict[str, Section]:
     return found
 
 
+def _chosen(path: Path, section: Section, portfolios: str) -> Section:
+    """Return the table of the portfolios chosen.
+
+    Raises:
+        DataError: one of them is not there, or all are taken and they overlap.
+    """
+    wanted = tuple(name.strip() for name in portfolios.split(",") if name.strip())
+    lost = [name for name in wanted if name not in section.names]
+    if lost:
+        _stop(path, "portfolio-absent", f"there is no portfolio {lost[0]!r}", ", ".join(section.names))
+    lowest = [name for name in section.names if name.startswith("Lo ")]
+    if not wanted and len(lowest) > 1:
+        message = f"{' and '.join(lowest)} hold the same stocks: choose portfolios that do not overlap, --set portfolios=..."
+        _stop(path, "portfolio-overlap", message, ", ".join(section.names))
+    columns = [section.names.index(name) for name in wanted or section.names]
+    return Section(section.title, tuple(section.names[column] for column in columns), section.months, section.values[:, columns], section.row)
+
+
 def read_sections(path: Path) -> tuple[Section, ...]:
     """Return the monthly tables of a file of the library; annual and daily ones are passed over.
 
@@ -156,13 +177,16 @@ def read_sections(path: Path) -> tuple[Section, ...]:
     while at < len(lines):
         cells = _cells(lines[at])
         if len(cells) > 1 and cells[0] == "" and any(cells[1:]):
-            end = at + 1
+            first = at + 1
+            while first < len(lines) and not lines[first].strip(" ,"):
+                first += 1  # some files leave a line free below the header
+            end = first
             while end < len(lines) and _cells(lines[end])[0].isdecimal():
                 end += 1
-            section = _section(path, title, at, lines[at:end])
+            section = _section(path, title, at, [lines[at], *lines[first:end]])
             if section is not None:
                 sections.append(section)
-            at = end
+            at = max(end, at + 1)
             continue
         title = " ".join(cell for cell in cells if cell) or title
         at += 1
