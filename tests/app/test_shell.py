@@ -35,9 +35,9 @@ def commands(group: object = None, path: tuple[str, ...] = ()) -> list[tuple[str
 def test_verbs_are_all_there():
     """The verbs that the documentation promises."""
     assert {" ".join(words) for words in commands()} == {
-        "ingest", "append", "data status", "data diff", "simulate large-cap", "simulate atlas", "simulate first-order", "simulate hybrid-atlas", "simulate geometric-brownian",
-        "simulate volatility-stabilised", "simulate rank-jacobi", "mandate validate", "propose", "check", "frontier", "why", "replay", "backtest", "report", "compare", "verify", "init", "sweep",
-        "risk evaluate",
+        "ingest", "append", "data status", "data diff", "data sources", "data match", "simulate large-cap", "simulate atlas", "simulate first-order", "simulate hybrid-atlas",
+        "simulate geometric-brownian", "simulate volatility-stabilised", "simulate rank-jacobi", "mandate validate", "propose", "check", "frontier", "why", "replay", "backtest", "report",
+        "compare", "verify", "init", "sweep", "risk evaluate",
         "theory decompose", "theory rebalancing", "theory capital-curve",
     }  # fmt: skip
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gammastar import workspace
-from gammastar.app import decide, risk, simulate, stored, sweep, theory, words
+from gammastar.app import decide, risk, simulate, sources, stored, sweep, theory, words
 from gammastar.app.progress import progress_bar
 from gammastar.errors import GammastarError
 
@@ -55,7 +55,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 @app.command()
 def ingest(
     dataset: Annotated[
-        Path, typer.Argument(metavar="DATASET", help="Folder with members and returns, CSV or Parquet.")
+        Path, typer.Argument(metavar="DATASET", help="Folder with members and returns, CSV or Parquet; with --source a vendor's file or folder.")
     ],
     into: Annotated[
         Path, typer.Option("--into", metavar="STORE", help="Store to write; an older one is replaced whole.")
@@ -63,10 +63,13 @@ def ingest(
     mapping: Annotated[
         Path | None, typer.Option("--mapping", metavar="FILE", help="TOML that maps file and column names.")
     ] = None,
+    source: sources.Name = None,
+    setting: sources.Settings = None,
+    keep: sources.Keep = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read, validate and store a dataset."""
-    found = workspace.ingest(dataset, into, mapping=mapping)
+    """Read, validate and store a dataset, or a vendor's files by --source."""
+    found = workspace.ingest(dataset, into, mapping=mapping) if source is None else sources.ingested(source, dataset, into, (setting, keep, mapping))
     words.say(found.to_dict() if as_json else str(found))
 
 
@@ -77,6 +80,8 @@ for verb in (decide.propose, decide.check, decide.frontier, decide.why, decide.r
 app.command()(stored.append)
 data_app.command("status")(stored.status)
 data_app.command("diff")(stored.diff)
+data_app.command("sources")(sources.listed)
+data_app.command("match")(sources.matched)
 
 
 @mandate_app.command("validate")

@@ -15,7 +15,10 @@ __all__ = [
     "evaluate_risk",
     "explain_target",
     "ingest",
+    "ingest_from",
     "init_workspace",
+    "list_sources",
+    "match_names",
     "propose_targets",
     "replay_file",
     "report_run",
@@ -32,7 +35,7 @@ __all__ = [
     "write_targets",
 ]
 
-from gammastar.workspace.data import append, data_status, diff_knowledge, ingest
+from gammastar.workspace.data import append, data_status, diff_knowledge, ingest, ingest_from, list_sources, match_names
 from gammastar.workspace.decide import (
     Decision,
     check_file,

@@ -1,17 +1,19 @@
-"""The verbs of data: ingest, append, status, differences."""
+"""The verbs of data: ingest, from a dataset or from a vendor's files, append, status, differences, sources, matches."""
 
 from __future__ import annotations
 
-__all__ = ["append", "data_status", "diff_knowledge", "ingest"]
+__all__ = ["append", "data_status", "diff_knowledge", "ingest", "ingest_from", "list_sources", "match_names"]
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from gammastar.backtest.touched import TouchedRun
     from gammastar.store import AppendReport, IngestReport
     from gammastar.store.difference import Difference
+    from gammastar.store.identity.matching import MatchTable
 
 
 def ingest(dataset: Path, into: Path, *, mapping: Path | None = None) -> IngestReport:
@@ -19,6 +21,30 @@ def ingest(dataset: Path, into: Path, *, mapping: Path | None = None) -> IngestR
     from gammastar import store
 
     return store.ingest(dataset, into, mapping=mapping)
+
+
+def ingest_from(source: str, data: Path, into: Path, *, settings: Mapping[str, str], dataset: Path | None = None) -> IngestReport:
+    """Read a vendor's files by the source of that name and store them; see `gammastar.store.sources.ingest_source`."""
+    from gammastar.store.sources.catalogue import make_source
+    from gammastar.store.sources.delivery import ingest_source
+
+    return ingest_source(make_source(source, settings), data, into, dataset=dataset)
+
+
+def list_sources() -> list[dict[str, str]]:
+    """Return the sources there are: name, what each reads, and the package that brings it."""
+    from gammastar.store.sources.catalogue import source_names
+
+    return [{"name": entry.name, "reads": entry.reads, "package": entry.package} for entry in source_names().values()]
+
+
+def match_names(members: Path, vendor: Path, out: Path, *, vendor_id: str, price: str) -> MatchTable:
+    """Match the assets of a table of members with a vendor's names, and write the table to be reviewed."""
+    from gammastar.store.identity.matching import match_assets
+
+    found = match_assets(members, vendor, vendor_id=vendor_id, price=price)
+    found.write(out)
+    return found
 
 
 def append(dataset: Path, into: Path, *, mapping: Path | None = None, known: str | None = None) -> AppendReport:
