@@ -125,7 +125,11 @@ def solve(
         for rule, weight in (least or {}).items():
             if rule in formulation.slack:  # a rule without a convex row at this moment is never exceeded
                 linear[formulation.slack[rule]] = weight
-    return _run(problem, formulation, quadratic, linear)
+    answer = _run(problem, formulation, quadratic, linear)
+    if answer.outcome is Outcome.FAILED and linear.any():  # an objective can hide from the solver that there is nothing to choose from
+        without = _run(problem, formulation, np.zeros(stack.width), np.zeros(stack.width))
+        return without if without.outcome is Outcome.INFEASIBLE else answer
+    return answer
 
 
 def _sums_to_no_one(problem: Problem) -> dict[str, float]:
