@@ -47,11 +47,11 @@ class MandateFile(Model):
                 advice="write lag = 1",
             )
         for key, risk in (("risk", self.risk), ("second_risk", self.second_risk)):
-            if risk is not None and risk.window < self.data.observation_window:
+            if risk is not None and risk.sessions < self.data.observation_window:
                 raise refusal(
                     "the risk model looks at fewer sessions than returns are counted in",
                     key=f"{key}.window",
-                    got=risk.window,
+                    got=risk.sessions,
                     allowed=f"at least data.observation_window, {self.data.observation_window}",
                     advice="raise it",
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["ClocksEntry", "DataEntry", "RiskEntry", "TradingEntry"]
 
+from dataclasses import fields
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -14,17 +15,32 @@ from gammastar.mandate.schema.fields import BasisPoints, Count, Days, Fraction, 
 from gammastar.mandate.strategy import Clocks, DataPolicy, TradingPolicy
 from gammastar.market.calendar import Clock
 from gammastar.risk.hybrid import HybridFactors
+from gammastar.risk.sample import ExponentialSample, LedoitWolf
 from gammastar.risk.statistical import StatisticalFactors
+
+Estimator = StatisticalFactors | HybridFactors | LedoitWolf | ExponentialSample
+MODELS: dict[str, type[Estimator]] = {
+    "statistical_factors": StatisticalFactors,
+    "statistical": StatisticalFactors,
+    "hybrid": HybridFactors,
+    "ledoit_wolf": LedoitWolf,
+    "exponential_sample": ExponentialSample,
+}
+
+
+def _parameters(kind: str) -> set[str]:
+    return {field.name for field in fields(MODELS[kind])}
 
 
 class RiskEntry(Model):
-    """`[risk]`: the statistical factor model, or the hybrid of named factors and components. Half-lives and windows are in sessions."""
+    """`[risk]`: which estimator of risk, and its parameters; those that are not written are the estimator's own. Half-lives and windows are in sessions."""
 
-    kind: Literal["statistical_factors", "hybrid"] = "statistical_factors"
+    kind: Literal["statistical_factors", "statistical", "hybrid", "ledoit_wolf", "exponential_sample"] = "statistical_factors"
     factors: Annotated[int, Field(ge=1, le=60, description="a whole number from 1 to 60")] | None = None
-    volatility_half_life: Sessions = 42.0
-    correlation_half_life: Sessions = 252.0
-    window: Count = 756
+    volatility_half_life: Sessions | None = None
+    correlation_half_life: Sessions | None = None
+    half_life: Sessions | None = None
+    window: Count | None = None
     correlation_shrinkage: Fraction | None = None
     volatility_shrinkage: Fraction | None = None
     components: Annotated[int, Field(ge=0, le=40, description="a whole number from 0 to 40")] | None = None
@@ -32,18 +48,22 @@ class RiskEntry(Model):
 
     @model_validator(mode="after")
     def _parameters_belong(self) -> RiskEntry:
-        homes = {"statistical_factors": ("factors", "correlation_shrinkage", "volatility_shrinkage"), "hybrid": ("components", "own_sensitivities")}
-        for home, keys in homes.items():
-            for key in keys:
-                value = getattr(self, key)
-                if value is not None and self.kind != home:
-                    raise refusal(f'this key belongs to kind = "{home}"', key=key, got=value, advice=f'remove it, or write kind = "{home}"')
+        for key in self.model_dump(exclude={"kind"}, exclude_none=True):
+            homes = [kind for kind in MODELS if key in _parameters(kind) and kind != "statistical"]
+            if key not in _parameters(self.kind):
+                told = " or ".join(f'kind = "{home}"' for home in homes)
+                raise refusal(f"this key belongs to {told}", key=key, got=getattr(self, key), advice=f"remove it, or write {told}")
         return self
 
-    def build(self, data: DataEntry) -> StatisticalFactors | HybridFactors:
+    @property
+    def sessions(self) -> int:
+        """Sessions that the estimator looks back."""
+        return self.window or int(MODELS[self.kind]().window)
+
+    def build(self, data: DataEntry) -> Estimator:
         """Return the estimator, for histories that are long enough by `data`."""
         said = {**self.model_dump(exclude={"kind"}, exclude_none=True), "minimum": data.minimum_observations, "recent": data.observation_window}
-        return HybridFactors(**said) if self.kind == "hybrid" else StatisticalFactors(**said)
+        return MODELS[self.kind](**said)
 
 
 class ClocksEntry(Model):
