@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gammastar import workspace
-from gammastar.app import decide, simulate, theory, words
+from gammastar.app import decide, quality, simulate, theory, words
 from gammastar.errors import GammastarError
 
 if TYPE_CHECKING:
@@ -81,6 +81,10 @@ def data_status(
     """Say what a store holds."""
     found = workspace.data_status(store)
     words.say(found if as_json else words.status(found))
+
+
+for verb in (quality.check, quality.override, quality.quarantine, quality.revoke, quality.corrections):
+    data_app.command()(verb)
 
 
 @mandate_app.command("validate")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["CHECKS", "QualityFinding", "Severity", "Verdict"]
+__all__ = ["CHECKS", "IndexTracking", "QualityFinding", "Severity", "Verdict"]
 
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy import datetime64
+    from numpy import datetime64, ndarray
 
 
 class Severity(Enum):
@@ -138,3 +140,32 @@ class Verdict:
             "overrides": list(self.overrides),
             "findings": [finding.to_dict() for finding in self.findings],
         }
+
+
+@dataclass(frozen=True, eq=False)
+class IndexTracking:
+    """Returns of a panel's index and of the published one, month by month.
+
+    Args:
+        dates: the last session of each month with a level, shape (m,).
+        panel, index: simple returns since the one before, shape (m,).
+    """
+
+    dates: ndarray
+    panel: ndarray
+    index: ndarray
+
+    @property
+    def difference(self) -> ndarray:
+        """Panel less index, shape (m,)."""
+        return np.asarray(self.panel - self.index)
+
+    @property
+    def error(self) -> float:
+        """Tracking difference a year: the standard deviation (ddof 1) of `difference` times sqrt(12)."""
+        return float(self.difference.std(ddof=1) * np.sqrt(12.0))
+
+    @property
+    def mean(self) -> float:
+        """Mean difference a year."""
+        return float(self.difference.mean() * 12.0)

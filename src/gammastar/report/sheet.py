@@ -4,22 +4,16 @@ from __future__ import annotations
 
 __all__ = ["tear_sheet"]
 
-import base64
-import gzip
-import html
-import re
-from functools import cache
-from importlib.resources import files
+from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Final
 
 from gammastar.report.html_tables import tables
+from gammastar.report.page_parts import asset, figure_block, packed_plotly
 from gammastar.report.statistics import summarise
 from gammastar.report.words import headlines, opening
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from gammastar.market.track import Track
     from gammastar.report.figures import Picture
     from gammastar.report.words import Headline
@@ -37,46 +31,30 @@ def tear_sheet(track: Track) -> str:
     Whatever text the track brings along (names, facts, rules) is escaped. Long lines are thinned for display; no statistic is.
     """
     statistics = summarise(track)
-    return Template(_asset("tear_sheet.html")).substitute(
-        title=_escape(f"{track.name} against {track.benchmark_name}"),
-        name=_escape(track.name),
-        benchmark=_escape(track.benchmark_name),
-        source=_escape(f"; {track.facts['data']}") if "data" in track.facts else "",
+    return Template(asset("tear_sheet.html")).substitute(
+        title=escape(f"{track.name} against {track.benchmark_name}"),
+        name=escape(track.name),
+        benchmark=escape(track.benchmark_name),
+        source=escape(f"; {track.facts['data']}") if "data" in track.facts else "",
         first=str(track.start),
         last=str(track.sessions[-1]),
-        style=_asset("tear_sheet.css"),
-        opening=_escape(opening(track, statistics)),
+        style=asset("tear_sheet.css"),
+        opening=escape(opening(track, statistics)),
         headlines="\n".join(_headline(entry) for entry in headlines(statistics)),
         figures=_figures(track),
         tables=tables(statistics),
         footer=_footer(track),
-        plotly=_packed_plotly(),
-        script=_asset("tear_sheet.js"),
+        plotly=packed_plotly(),
+        script=asset("tear_sheet.js"),
     )
-
-
-def _escape(text: str) -> str:
-    return html.escape(text)
-
-
-def _asset(name: str) -> str:
-    return files("gammastar.report").joinpath("page", name).read_text(encoding="utf-8").rstrip("\n")
-
-
-@cache
-def _packed_plotly() -> str:
-    """Return plotly.js, gzipped and in base64: 1.9 MB in place of 4.8, and no address in the page for anything to follow."""
-    from plotly.offline import get_plotlyjs
-
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), compresslevel=9, mtime=0)).decode("ascii")
 
 
 def _headline(entry: Headline) -> str:
     number, _, unit = entry.figure.partition(" ")
-    shown = f"{_escape(number)} <small>{_escape(unit)}</small>" if unit else _escape(number)
+    shown = f"{escape(number)} <small>{escape(unit)}</small>" if unit else escape(number)
     return (
-        f'<dl class="headline"><dt>{_escape(entry.label)}</dt><dd class="figure">{shown}</dd>'
-        f'<dd class="reading">{_escape(entry.reading)}</dd></dl>'
+        f'<dl class="headline"><dt>{escape(entry.label)}</dt><dd class="figure">{shown}</dd>'
+        f'<dd class="reading">{escape(entry.reading)}</dd></dl>'
     )
 
 
@@ -88,26 +66,12 @@ def _figures(track: Track) -> str:
         sections.setdefault(picture.section, []).append(picture)
     blocks = []
     for heading, members in sections.items():
-        drawn = "\n".join(_figure(picture, picture.build(track)) for picture in members)
-        blocks.append(f'<section class="block">\n<h2>{_escape(heading)}</h2>\n{drawn}\n</section>')
+        drawn = "\n".join(figure_block(picture.name, picture.caption, picture.build(track)) for picture in members)
+        blocks.append(f'<section class="block">\n<h2>{escape(heading)}</h2>\n{drawn}\n</section>')
     return "\n".join(blocks)
 
 
-def _figure(picture: Picture, figure: go.Figure) -> str:
-    import plotly.io
-
-    # a closing tag inside the data would end its script element, whatever Plotly's own writer escapes
-    data = plotly.io.to_json(figure, engine="json", validate=False).replace("<", "\\u003c")
-    caption, height = _escape(picture.caption), int(figure.layout.height)
-    title = _escape(re.sub(r"<[^>]*>", " ", str(figure.layout.title.text)).strip())
-    return (
-        f'<figure>\n<div class="plot" id="{picture.name}" role="img" aria-label="{title}" style="height:{height}px"></div>\n'
-        f"<figcaption>{caption}</figcaption>\n"
-        f'<script type="application/json" id="{picture.name}-data">{data}</script>\n</figure>'
-    )
-
-
 def _footer(track: Track) -> str:
-    facts = "\n".join(f"<dt>{_escape(name)}</dt><dd>{_escape(value)}</dd>" for name, value in track.facts.items())
+    facts = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in track.facts.items())
     listed = f"<dl>\n{facts}\n</dl>\n" if facts else ""
-    return f"{listed}<p>{_escape(_CONVENTIONS)}</p>\n<p>Figures are drawn by plotly.js (MIT licence), which this page encloses.</p>"
+    return f"{listed}<p>{escape(_CONVENTIONS)}</p>\n<p>Figures are drawn by plotly.js (MIT licence), which this page encloses.</p>"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gammastar.errors import DataError, StaleDataError, UsageError
 from gammastar.store.panels import Labels, build_daily, build_monthly
+from gammastar.store.quality.overrides import keep_corrections, read_corrections
 from gammastar.store.queries import Queries
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ class Store:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the content: the same rows in any order or file format give the same one."""
-        return str(self.manifest["fingerprint"])
+        """SHA-256 of the content, corrections included: the same rows in any order or file format give the same one."""
+        return read_corrections(self.path).fingerprint(str(self.manifest["fingerprint"]))
 
     @property
     def frequencies(self) -> tuple[str, ...]:
@@ -61,6 +62,8 @@ class Store:
         return {
             "path": str(self.path),
             **{key: self.manifest[key] for key in keys},
+            "fingerprint": self.fingerprint,
+            "corrections": len(read_corrections(self.path).in_force()),
             **report["found"],
             "missing": report["missing"],
         }
@@ -99,7 +102,8 @@ class Store:
         groups = {name: tuple(labels) for name, labels in said.get("groups", {}).items()}  # a store may have none
         labels = Labels(str(said["calendar"]), str(said["source"]), tuple(said["sectors"]), groups, bool(said.get("traded", False)))
         with Queries.of(self.path) as queries:
-            return tuple(builders[frequency](queries, labels) for frequency in frequencies)
+            corrected = read_corrections(self.path).over(queries)
+            return tuple(builders[frequency](corrected, labels) for frequency in frequencies)
 
 
 def open_store(path: Path | str) -> Store:
@@ -185,6 +189,7 @@ def write_folder(into: Path) -> Iterator[Path]:
         fresh = Path(tempfile.mkdtemp(prefix=f".{into.name}.writing-", dir=into.parent))
         try:
             yield fresh
+            keep_corrections(into, fresh)
             fresh.chmod(0o755)
             for file in (*fresh.iterdir(), fresh):
                 _sync(file)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 __all__ = [
     "Decision",
+    "check_data",
     "check_file",
     "compare_runs",
+    "correct_data",
     "data_status",
     "decompose_market",
     "describe_capital",
@@ -13,6 +15,7 @@ __all__ = [
     "explain_target",
     "ingest",
     "init_workspace",
+    "list_corrections",
     "propose_targets",
     "replay_file",
     "report_run",
@@ -43,6 +46,7 @@ from gammastar.workspace.decide import (
     write_targets,
 )
 from gammastar.workspace.desk import init_workspace
+from gammastar.workspace.quality import check_data, correct_data, list_corrections
 from gammastar.workspace.runs import compare_runs, report_run, run_mandate, verify_run
 from gammastar.workspace.simulate import simulate_market, simulate_model
 from gammastar.workspace.theory import decompose_market, describe_capital, study_rebalancing

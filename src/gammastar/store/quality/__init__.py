@@ -5,7 +5,7 @@ A check is a function of a `Subject` that returns findings. docs/data-quality.md
 
 from __future__ import annotations
 
-__all__ = ["CHECKS", "Subject", "inspect_subject", "subject_of", "track_index"]
+__all__ = ["CHECKS", "Subject", "in_order", "inspect_subject", "subject_of", "track_index"]
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from gammastar.store.quality.subject import Subject, subject_of
 from gammastar.store.quality.tracking import check_index, track_index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from gammastar.market.quality import QualityFinding
 
@@ -39,5 +39,9 @@ _ORDER = tuple(Severity)
 
 def inspect_subject(subject: Subject) -> tuple[QualityFinding, ...]:
     """Return what every check finds, errors first, then by check, asset and date."""
-    found = [finding for check in CHECKS for finding in check(subject)]
+    return in_order([finding for check in CHECKS for finding in check(subject)])
+
+
+def in_order(found: Iterable[QualityFinding]) -> tuple[QualityFinding, ...]:
+    """Return findings with errors first, then by check, date and asset."""
     return tuple(sorted(found, key=lambda one: (_ORDER.index(one.severity), one.check, str(one.first), one.asset or "")))

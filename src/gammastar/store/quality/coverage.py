@@ -19,7 +19,7 @@ _THIN = 0.7
 _SUM_ERROR, _SUM_WARNING = 5e-3, 1e-4
 _LONG, _OUTSIDE = 60, 60  # sessions
 _UNSEEN, _UNSEEN_MUCH = 0.02, 0.30  # of the index
-_GAP = np.log(1.25)
+_GAP, _GAP_LARGE = np.log(1.25), np.log(2.0)
 
 
 def check_sessions(subject: Subject) -> list[QualityFinding]:
@@ -67,11 +67,12 @@ def check_weights(subject: Subject) -> list[QualityFinding]:
         large = np.abs(gaps) > _GAP
     for k, asset in zip(*np.nonzero(large), strict=True):
         gap = float(gaps[k, asset])
+        severity = Severity.WARNING if abs(gap) > _GAP_LARGE else Severity.NOTE
         message = f"the weight grew {np.expm1(gap):+.0%} beyond the return"
         action = "issued or retired shares, a merger, a new float, or a wrong return: look which"
         place = (subject.ids[asset], subject.sessions[ends[k - 1]], subject.sessions[ends[k]])
         evidence = {"beyond": float(np.expm1(gap)), "weight": float(subject.benchmark[ends[k], asset])}
-        found.append(QualityFinding("weight-return-gap", Severity.WARNING, message, action, *place, evidence))
+        found.append(QualityFinding("weight-return-gap", severity, message, action, *place, evidence))
     return found
 
 

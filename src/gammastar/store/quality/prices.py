@@ -30,12 +30,17 @@ _BELOW = 0.005
 def check_stale(subject: Subject) -> list[QualityFinding]:
     """Return runs of zero returns, and of one return repeated."""
     found = []
+    moving = subject.observed & (subject.returns != 0.0)
+    last_move = np.where(moving.any(axis=0), len(moving) - 1 - np.argmax(moving[::-1], axis=0), -1)
     for first, last, asset in zip(*runs(subject.returns == 0.0, _STALE), strict=True):
-        count = int(last - first + 1)
-        severity = Severity.ERROR if count >= _STALE_LONG else Severity.WARNING
-        message = f"the return is exactly 0 on {count} sessions running"
-        action = "quarantine the sessions if trading was not halted; a name bought for cash does stand still"
-        found.append(_finding(subject, ("price-stale", severity, message, action), (first, last, asset), {"sessions": count}))
+        count, weight = int(last - first + 1), float(subject.benchmark[first : last + 1, asset].mean())
+        held = (subject.benchmark[first : last + 1, asset] > 0.0).sum() >= _STALE
+        gone = last_move[asset] < first and last < len(moving) - 1  # it never moves again, and its record ends before the data does
+        severity = Severity.NOTE if not held else Severity.WARNING if gone or count < _STALE_LONG else Severity.ERROR
+        message = f"the return is exactly 0 on {count} sessions running" + (", to the end of its record: no longer listed?" if gone else "")
+        action = "quarantine the sessions if trading was not halted; returns after a delisting are no data"
+        evidence = {"sessions": float(count), "weight": weight}
+        found.append(_finding(subject, ("price-stale", severity, message, action), (first, last, asset), evidence))
     repeats = np.zeros(subject.returns.shape, dtype=bool)
     repeats[1:] = (subject.returns[1:] == subject.returns[:-1]) & (np.abs(subject.returns[1:]) > 1e-5)
     for first, last, asset in zip(*runs(repeats, _STUCK), strict=True):

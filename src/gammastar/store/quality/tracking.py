@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Tracking", "check_index", "track_index"]
+__all__ = ["check_index", "track_index"]
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gammastar.market.quality import QualityFinding, Severity
+from gammastar.market.quality import IndexTracking, QualityFinding, Severity
 
 if TYPE_CHECKING:
-    from numpy import ndarray
-
     from gammastar.store.quality.subject import Subject
 
 _LEAST = 6  # months
@@ -22,36 +19,7 @@ _MEAN_WARNING, _MEAN_ERROR = 0.0025, 0.01
 _MONTH, _RARE = 0.002, 6.0
 
 
-@dataclass(frozen=True, eq=False)
-class Tracking:
-    """Returns of a panel's index and of the published one, month by month.
-
-    Args:
-        dates: the last session of each month with a level, shape (m,).
-        panel, index: simple returns since the one before, shape (m,).
-    """
-
-    dates: ndarray
-    panel: ndarray
-    index: ndarray
-
-    @property
-    def difference(self) -> ndarray:
-        """Panel less index, shape (m,)."""
-        return np.asarray(self.panel - self.index)
-
-    @property
-    def error(self) -> float:
-        """Tracking difference a year: the standard deviation (ddof 1) of `difference` times sqrt(12)."""
-        return float(self.difference.std(ddof=1) * np.sqrt(12.0))
-
-    @property
-    def mean(self) -> float:
-        """Mean difference a year."""
-        return float(self.difference.mean() * 12.0)
-
-
-def track_index(subject: Subject) -> Tracking | None:
+def track_index(subject: Subject) -> IndexTracking | None:
     """Return the panel's index beside the published one, or None where there are fewer than six months of it."""
     if subject.level is None:
         return None
@@ -62,7 +30,7 @@ def track_index(subject: Subject) -> Tracking | None:
         return None
     earned = np.concatenate(([0.0], np.log1p(np.einsum("tn,tn->t", subject.benchmark[:-1], subject.filled[1:])).cumsum()))
     level = subject.level[last]
-    return Tracking(subject.sessions[last[1:]], np.expm1(np.diff(earned[last])), level[1:] / level[:-1] - 1.0)
+    return IndexTracking(subject.sessions[last[1:]], np.expm1(np.diff(earned[last])), level[1:] / level[:-1] - 1.0)
 
 
 def check_index(subject: Subject) -> list[QualityFinding]:
