@@ -25,7 +25,7 @@ _GAP_LONGEST: Final = 400  # sessions of a close-up
 def figure_findings(findings: tuple[QualityFinding, ...], panel: Panel) -> go.Figure:
     """Return the number of findings that begin in each month, by severity; those about no date are left out."""
     months = np.arange(panel.sessions[0].astype("datetime64[M]"), panel.sessions[-1].astype("datetime64[M]") + 1)
-    words = key(*((colour, _PLURAL[level]) for level, colour in _COLOURS.items()))
+    words = key(*((_PLURAL[level], colour) for level, colour in _COLOURS.items()))
     figure = blank("Findings by month", f"Number that begin in each month   {words}", right=20)
     for level, colour in _COLOURS.items():
         begun = [one.first for one in findings if one.severity is level and one.first is not None]

@@ -25,6 +25,7 @@ _RARE = 8.0
 _SPIKE, _SPIKE_SURE = 0.12, 0.30  # log return
 _BACK, _BACK_SURE = 0.15, 0.04  # of the spike, what may stay
 _BELOW = 0.005
+_SPLIT = np.log(1.2)  # more than that is a matter of splits
 
 
 def check_stale(subject: Subject) -> list[QualityFinding]:
@@ -65,16 +66,14 @@ def check_copies(subject: Subject) -> list[QualityFinding]:
         message = f"{share[at]:.0%} of the names repeat the return of {subject.sessions[at]}"
         told = ("session-copied", Severity.ERROR, message, "fetch the session again, or quarantine it")
         found.append(_finding(subject, told, (at + 1, at + 1, None), {"share": float(share[at])}))
-    pairs: dict[tuple[int, int], list[int]] = {}
-    for start in range(0, len(subject.sessions), _TWIN_BLOCK):
-        block = subject.returns[start : start + _TWIN_BLOCK]
-        for pair in _twins(block):
-            pairs.setdefault(pair, []).append(start)
-    for (one, other), starts in pairs.items():
-        message = f"it has the same returns as asset {subject.ids[one]} in {len(starts)} quarters"
-        told = ("asset-copied", Severity.ERROR, message, "these are one security under two ids, or one was filled from the other: keep one")
-        last = min(starts[-1] + _TWIN_BLOCK, len(subject.sessions)) - 1
-        found.append(_finding(subject, told, (starts[0], last, other), {"quarters": float(len(starts))}))
+    pairs = {pair for start in range(0, len(subject.sessions), _TWIN_BLOCK) for pair in _twins(subject.returns[start : start + _TWIN_BLOCK])}
+    for one, other in sorted(pairs):
+        same_all = (subject.returns[:, one] == subject.returns[:, other])[:, None]
+        for first, last, _ in zip(*runs(same_all, _TWIN_LEAST), strict=True):
+            count = int(last - first + 1)
+            message = f"it has the same returns as asset {subject.ids[one]} on {count} sessions running"
+            told = ("asset-copied", Severity.ERROR, message, "these are one security under two ids, or one was filled from the other: quarantine one")
+            found.append(_finding(subject, told, (first, last, other), {"sessions": float(count)}))
     return found
 
 
@@ -117,10 +116,10 @@ def check_dividends(subject: Subject) -> list[QualityFinding]:
     before, after = subject.close[:-1], subject.close[1:] * subject.split[1:]
     with np.errstate(invalid="ignore", divide="ignore"):
         implied = (1.0 + subject.returns[1:]) - after / before
-        paid = implied if subject.dividend is None else subject.dividend[1:] / before
+        paid = implied if subject.dividend is None else subject.dividend[1:] * subject.split[1:] / before
         high = paid > 1.0
-        ratio = np.log1p(subject.returns[1:]) - np.log(after / before)
-        low = (implied < -_BELOW) & (np.abs(ratio) < np.log(1.2))
+        apart = np.log1p(subject.returns[1:]) - np.log(after / before)
+        low = (implied < -_BELOW) & (np.abs(apart) < _SPLIT)
     found = []
     for t, i in zip(*np.nonzero(high), strict=True):
         message = f"a dividend of {paid[t, i]:.0%} of the price before it"

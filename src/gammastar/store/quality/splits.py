@@ -22,6 +22,7 @@ _SURE = 0.02
 _RARE = 8.0  # times the usual size
 _AGREES = 0.35  # of a split, by how much weights may miss it
 _SEEN = np.log(1.2)
+_ALONE = np.log(1.8)  # without weights a smaller move says nothing
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,15 @@ def _against_weights(subject: Subject) -> list[QualityFinding]:
         return []
     ratio, off = _nearest(subject.abnormal[at, asset])
     slack = np.maximum(_SURE, np.minimum(_NEAR, 2.0 * subject.scale[at, asset]))
+    last = len(subject.sessions) - 1 - np.argmax(subject.observed[::-1], axis=0)
     found = []
-    for k in np.flatnonzero(np.abs(off) <= slack):
+    for k in np.flatnonzero((np.abs(off) <= slack) & (at < last[asset])):  # a last return is a delisting
         event = _Event(int(at[k]), int(asset[k]), float(subject.logs[at[k], asset[k]]), float(ratio[k]))
         gap = float(subject.weight_gap[event.at, event.asset])
         if np.isfinite(gap) and abs(gap + event.move) > _AGREES * abs(event.move):
             continue  # weights moved with the return: it is a real move
+        if not np.isfinite(gap) and abs(event.move) < _ALONE:
+            continue  # names do move that much
         found.append(_by_weights(subject, event, gap))
     return found
 
@@ -96,7 +100,8 @@ def _against_prices(subject: Subject) -> list[QualityFinding]:
         return []
     with np.errstate(invalid="ignore", divide="ignore"):
         growth = np.vstack((np.full((1, subject.close.shape[1]), np.nan), np.log(subject.close[1:] / subject.close[:-1])))
-        off = subject.logs - growth - np.log(subject.split)
+        paid = 0.0 if subject.dividend is None else np.log1p(subject.dividend / subject.close)
+        off = subject.logs - growth - np.log(subject.split) - paid
         at, asset = np.nonzero(np.abs(off) > _SEEN)
     if len(at) == 0:
         return []
@@ -120,6 +125,7 @@ def _by_prices(subject: Subject, event: _Event, price: tuple[float, float], *, o
         odd: whether the return is far from usual.
     """
     recorded, jump = price
+    severity = Severity.ERROR
     if odd:
         check = "split-unadjusted" if event.move < 0.0 else "split-double"
         message = f"the return is {np.expm1(event.move):+.1%} where price and recorded split make {np.expm1(jump) * recorded + recorded - 1.0:+.1%}"
@@ -130,6 +136,8 @@ def _by_prices(subject: Subject, event: _Event, price: tuple[float, float], *, o
     else:
         check, message = "split-unrecorded", f"the price moved by {np.expm1(jump):+.1%} and the return by {np.expm1(event.move):+.1%}, and no split is recorded"
         action = "record the split, or correct the price"
+        if subject.dividend is None:
+            severity, message = Severity.WARNING, message + "; a spin-off or a large dividend looks the same"
     evidence = {"return": float(np.expm1(event.move)), "price change": float(np.expm1(jump)), "split": recorded}
     day = subject.sessions[event.at]
-    return QualityFinding(check, Severity.ERROR, message, action, subject.ids[event.asset], day, day, evidence)
+    return QualityFinding(check, severity, message, action, subject.ids[event.asset], day, day, evidence)

@@ -34,7 +34,7 @@ class Subject:
         filled: returns with what is missing filled, shape (t, n).
         close: as-traded prices, NaN where none, or None.
         split: new shares for one old, 1 where there is none, or None.
-        dividend: cash for one share of the close before, 0 where there is none, or None.
+        dividend: cash for one share as the close counts them (after a split), 0 where there is none, or None.
         level: the published index, NaN where it is not known, shape (t,), or None.
         sums: the sum of each date's weights as published, or None.
         periods: sessions in a year.
