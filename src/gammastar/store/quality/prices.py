@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _STALE, _STALE_LONG = 5, 10  # sessions of zero return
 _STUCK, _STUCK_LONG = 2, 4  # repetitions of one return
 _REPEATED = 0.5  # of the names: a copied session
-_TWIN_BLOCK = 63
-_TWIN_LEAST = 20  # observed returns that two assets share
+_TWIN_BLOCK, _TWIN_MOVES = 21, 15  # sessions compared at once, and how many of them must have moved
+_TWIN_LEAST = 30  # sessions running that two assets share
 _RARE = 8.0
 _SPIKE, _SPIKE_SURE = 0.12, 0.30  # log return
 _BACK, _BACK_SURE = 0.15, 0.04  # of the spike, what may stay
@@ -79,7 +79,7 @@ def check_copies(subject: Subject) -> list[QualityFinding]:
 
 def _twins(block: ndarray) -> list[tuple[int, int]]:
     """Return pairs of columns that are equal wherever they are data, and have data on the same sessions."""
-    enough = np.flatnonzero((np.isfinite(block) & (block != 0.0)).sum(axis=0) >= _TWIN_LEAST)
+    enough = np.flatnonzero((np.isfinite(block) & (block != 0.0)).sum(axis=0) >= _TWIN_MOVES)
     first: dict[bytes, int] = {}
     columns = np.nan_to_num(block[:, enough], nan=np.inf).T.copy()
     return [(one, int(asset)) for asset, column in zip(enough, columns, strict=True) if (one := first.setdefault(column.tobytes(), int(asset))) != asset]
