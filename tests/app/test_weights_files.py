@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.corpus.weights import ASSETS, BAD, HEAD
 
 from gammastar.errors import WeightsError
 from gammastar.market.assets import Assets
 from gammastar.trade import read_weights, weights_csv
-from tests.corpus.weights import ASSETS, BAD, HEAD
-
 
 
 @pytest.mark.parametrize(("content", "place", "said"), BAD.values(), ids=BAD)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.corpus.mandates import BAD, CAPTURE
 
 from gammastar.errors import MandateError
 from gammastar.mandate import Mandate
-from tests.corpus.mandates import BAD, CAPTURE
-
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.corpus.rules import BAD, BAD_FILES, GROWTH
 
 from gammastar.errors import MandateError
 from gammastar.mandate import Mandate
-from tests.corpus.rules import BAD, BAD_FILES, CAPTURE, GROWTH
-
 
 
 def message(folder, text: str) -> str:

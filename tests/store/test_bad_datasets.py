@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from tests.corpus.datasets import ALL, MEMBERS, RETURNS, Bad, cell
 
 from gammastar.errors import DataError
 from gammastar.store import ingest, open_store
-from tests.corpus.datasets import ALL, MEMBERS, RETURNS, Bad, cell
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
 
 
 @pytest.mark.parametrize("bad", ALL, ids=[bad.name for bad in ALL])

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.corpus.mandates import CAPTURE
+from tests.corpus.weights import ASSETS, HEAD
 
 from gammastar.errors import DataError, GammastarError
 from gammastar.mandate import Mandate
@@ -16,8 +18,6 @@ from gammastar.store.layout import Mapping, read_mapping
 from gammastar.store.parsing import parse_table
 from gammastar.store.reading import read_raw
 from gammastar.trade import read_weights
-from tests.corpus.mandates import CAPTURE
-from tests.corpus.weights import ASSETS, HEAD
 
 if TYPE_CHECKING:
     from pathlib import Path

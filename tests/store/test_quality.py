@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.corpus.faults import ALONE, PRICED, clean_subject, spoil
 
 from gammastar.app.cli import main
 from gammastar.errors import DataError, UsageError
@@ -18,7 +19,6 @@ from gammastar.store import open_store
 from gammastar.store.quality import inspect_subject
 from gammastar.store.quality.inspection import correct_store, inspect_store
 from gammastar.store.quality.overrides import FILE, Correction, read_corrections
-from tests.corpus.faults import ALONE, PRICED, clean_subject, spoil
 
 if TYPE_CHECKING:
     from pathlib import Path

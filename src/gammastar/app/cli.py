@@ -83,8 +83,8 @@ def data_status(
     words.say(found if as_json else words.status(found))
 
 
-for verb in (quality.check, quality.override, quality.quarantine, quality.revoke, quality.corrections):
-    data_app.command()(verb)
+for work in (quality.check, quality.override, quality.quarantine, quality.revoke, quality.corrections):
+    data_app.command()(work)
 
 
 @mandate_app.command("validate")

@@ -12,7 +12,7 @@ import numpy as np
 
 from gammastar.errors import UsageError
 from gammastar.market.quality import QualityFinding, Severity, Verdict
-from gammastar.store.quality import inspect_subject, in_order, subject_of, track_index
+from gammastar.store.quality import in_order, inspect_subject, subject_of, track_index
 from gammastar.store.quality.overrides import read_corrections, stored_value, write_corrections
 from gammastar.store.quality.tracking import check_index
 from gammastar.store.queries import Queries

@@ -11,18 +11,17 @@ import math
 import os
 import shutil
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from gammastar.errors import DataError, UsageError
+from gammastar.store.queries import Queries
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy import ndarray
-
-    from gammastar.store.queries import Queries
 
 FILE = "overrides.jsonl"
 """Where the corrections of a store are, one JSON object a line, in the order in which they were made."""
@@ -143,12 +142,13 @@ def _check(row: Correction, before: Corrections) -> None:
 
 
 def _day(name: str, text: str) -> np.datetime64:
+    advice = "an ISO date, such as 2019-01-31"
     try:
-        day = np.datetime64(text, "D")
-    except ValueError:
-        day = np.datetime64("NaT", "D")
+        day: np.datetime64 = np.datetime64(text, "D")
+    except ValueError as error:
+        raise UsageError(name, "not a date", got=text, allowed=advice) from error
     if str(day) != text or np.isnat(day):
-        raise UsageError(name, "not a date", got=text or "nothing", allowed="an ISO date, such as 2019-01-31")
+        raise UsageError(name, "not a date", got=text or "nothing", allowed=advice)
     return day
 
 
@@ -161,17 +161,13 @@ def _allowed(field: str, value: float | None) -> bool:
 
 
 @dataclass(frozen=True)
-class _Corrected:
-    """Answers of a store with corrections; stands in for `Queries`."""
+class _Corrected(Queries):
+    """Answers of a store with corrections."""
 
-    folder: Path
-    connection: Any
-    rows: tuple[Correction, ...]
+    rows: tuple[Correction, ...] = ()
 
     def ask(self, question: str, **parameters: object) -> dict[str, ndarray]:
         """Return the columns of one answer, corrected."""
-        from gammastar.store.queries import Queries
-
         plain = Queries(self.folder, self.connection)
         columns = plain.ask(question, **parameters)
         rows = [row for row in self.rows if FIELDS[row.field][0] == question]
@@ -212,7 +208,7 @@ def _applied(columns: dict[str, ndarray], row: Correction, place: _Place) -> dic
             return {key: values[~meant] for key, values in columns.items()}
         return {**columns, name: np.where(meant, np.nan, columns[name])}
     if meant.any() or row.field != "total_return" or place.asset == -2 or place.first != place.last:
-        return {**columns, name: np.where(meant, row.value, columns[name])}
+        return {**columns, name: np.where(meant, float("nan") if row.value is None else row.value, columns[name])}
     more = {"session": place.first, "asset": place.asset, name: row.value}
     added = {key: np.append(values, np.array([more.get(key, 0)], dtype=values.dtype)) for key, values in columns.items()}
     order = np.lexsort((added["asset"], added["session"]))

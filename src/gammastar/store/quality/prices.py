@@ -62,7 +62,7 @@ def check_copies(subject: Subject) -> list[QualityFinding]:
         same = (subject.returns[1:] == subject.returns[:-1]) & (subject.returns[1:] != 0.0)
     both = (subject.observed[1:] & subject.observed[:-1]).sum(axis=1)
     share = same.sum(axis=1) / np.maximum(both, 1)
-    for at in np.flatnonzero((share > _REPEATED) & (both >= 3)):
+    for at in np.flatnonzero((share > _REPEATED) & (both >= 3)).tolist():
         message = f"{share[at]:.0%} of the names repeat the return of {subject.sessions[at]}"
         told = ("session-copied", Severity.ERROR, message, "fetch the session again, or quarantine it")
         found.append(_finding(subject, told, (at + 1, at + 1, None), {"share": float(share[at])}))
@@ -91,8 +91,9 @@ def check_spikes(subject: Subject) -> list[QualityFinding]:
     with np.errstate(invalid="ignore"):
         rare = np.abs(moves[:-1]) > np.maximum(_RARE * subject.scale[:-1], _SPIKE)
     at, asset = np.nonzero(rare)
-    found, until = [], {}
-    for t, i in zip(at, asset, strict=True):
+    found: list[QualityFinding] = []
+    until: dict[int, int] = {}
+    for t, i in zip(at.tolist(), asset.tolist(), strict=True):
         if until.get(i, -1) >= t:  # the way back of the spike before
             continue
         spike = float(moves[t, i])

@@ -57,12 +57,12 @@ class Subject:
     @cached_property
     def observed(self) -> ndarray:
         """Which returns are data, shape (t, n)."""
-        return np.isfinite(self.returns)
+        return np.asarray(np.isfinite(self.returns))
 
     @cached_property
     def logs(self) -> ndarray:
         """Log returns, NaN where there is no data, shape (t, n)."""
-        return np.log1p(self.returns)
+        return np.asarray(np.log1p(self.returns))
 
     @cached_property
     def abnormal(self) -> ndarray:
