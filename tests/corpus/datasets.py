@@ -123,6 +123,7 @@ FILES = [
     Bad("line ends of old", content("members", lambda f: csv(f).replace(b"\n", b"\r")), "header", row=1),
     Bad("quotation mark not closed", content("members", lambda f: csv(f).replace(b"Name 14", b'"Name 14', 1)), "row-width", row=3),
     Bad("Parquet text that is not UTF-8", content("members", lambda f: parquet_raw(f, b"T14", b"T\xff4"), "parquet"), "parquet-damaged", "members.parquet"),
+    Bad("Parquet column name that is not UTF-8", content("members", lambda f: parquet_raw(f, b"sector", b"sec\xffor"), "parquet"), "parquet-damaged", "members.parquet"),
     Bad("a row cut short", content("members", lambda f: csv(f) + b"2019-02-28,7\n"), "row-width", row=42, says="2 values under 7 columns"),
 ]
 
