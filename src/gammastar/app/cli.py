@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gammastar import workspace
-from gammastar.app import decide, risk, simulate, sources, stored, sweep, theory, words
+from gammastar.app import decide, quality, risk, simulate, sources, stored, sweep, theory, words
 from gammastar.app.progress import progress_bar
 from gammastar.errors import GammastarError
 
@@ -82,6 +82,7 @@ data_app.command("status")(stored.status)
 data_app.command("diff")(stored.diff)
 data_app.command("sources")(sources.listed)
 data_app.command("match")(sources.matched)
+data_app.command("check")(quality.check)
 
 
 @mandate_app.command("validate")

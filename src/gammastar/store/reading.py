@@ -118,7 +118,7 @@ def _read_parquet(file: str, content: bytes, wanted: _Columns, findings: Finding
             return None
         table = source.read(columns=[header[position] for position in chosen.values()])
         table.validate(full=True)  # texts that are not UTF-8
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: a column name that is no text
         findings.add(file, "parquet-damaged", f"the Parquet file cannot be read: {str(error)[:120]}")
         return None
     columns = {ours: table.column(header[position]).combine_chunks() for ours, position in chosen.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "Decision",
     "append",
+    "check_data",
     "check_file",
     "compare_runs",
     "data_status",
@@ -50,6 +51,7 @@ from gammastar.workspace.decide import (
     write_targets,
 )
 from gammastar.workspace.desk import init_workspace
+from gammastar.workspace.quality import check_data
 from gammastar.workspace.risk import evaluate_risk
 from gammastar.workspace.runs import compare_runs, report_run, run_mandate, verify_run
 from gammastar.workspace.simulate import simulate_market, simulate_model
