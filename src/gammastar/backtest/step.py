@@ -245,8 +245,9 @@ class Engine:
 
     def _estimated(self, state: RunState, moment: Moment) -> tuple[RunState, Moment]:
         """Return the state with its risk models up to date, and the moment with their estimates; one that a strategy can do without may be missing."""
-        state = replace(state, risk=_up_to_date(state.risk, self.mandate.risk, moment),
-                        second_risk=_up_to_date(state.second_risk, self.mandate.second_risk, moment))  # fmt: skip
+        t = state.position
+        state = replace(state, risk=_up_to_date(self._unless_corrected(state.risk, t), self.mandate.risk, moment),
+                        second_risk=_up_to_date(self._unless_corrected(state.second_risk, t), self.mandate.second_risk, moment))  # fmt: skip
         if state.risk is None:
             return state, moment
         generated = isinstance(self.mandate.strategy, Generated)
@@ -258,6 +259,12 @@ class Engine:
             raise
         second = None if state.second_risk is None or generated else state.second_risk.estimate(moment)
         return state, moment.with_risk(first, second)
+
+    def _unless_corrected(self, risk: OnlineRisk | None, t: int) -> OnlineRisk | None:
+        """Return a risk model with what it has seen, or None where something of that was learnt to be otherwise since: it then begins anew."""
+        past, seen = self.panel.past, getattr(risk, "seen", 0)
+        told_otherwise = past is not None and bool(((past.revised >= seen) & (past.revised <= t)).any())
+        return None if told_otherwise else risk
 
     def _reoptimise(self, state: RunState, moment: Moment, *, first: bool) -> tuple[RunState, Proposal]:
         """Return the state with new targets; where the rules contradict each other or the solver fails, the old ones stay in force."""
