@@ -5,11 +5,11 @@ from __future__ import annotations
 __all__ = ["quality_page"]
 
 from html import escape
-from string import Template
 from typing import TYPE_CHECKING, Final
 
 from gammastar.market.quality import CHECKS, Severity
-from gammastar.report.shell import asset, figure_block, packed_plotly
+from gammastar.report.shell import figure_block, headline_block, page, section
+from gammastar.report.words import Headline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,19 +29,17 @@ _CONVENTIONS: Final = (
 
 def quality_page(verdict: Verdict, panel: Panel, tracking: IndexTracking | None) -> str:
     """Return the page of `verdict` as the text of one self-contained HTML file; the same data gives the same text. All text is escaped."""
-    return Template(asset("data_check.html")).substitute(
-        title=escape(f"Data check of {verdict.source}"),
-        name=escape(verdict.source),
+    return page(
+        title=f"Data check of {verdict.source}",
+        kind="Data check",
+        name=verdict.source,
         against=f"{panel.sessions[0]} to {panel.sessions[-1]}, {len(panel.assets):,} assets, {len(panel):,} sessions",
-        style=asset("tear_sheet.css"),
-        opening=escape(_opening(verdict)),
-        headlines="\n".join(_headlines(verdict, panel, tracking)),
+        opening=_opening(verdict),
+        headlines="\n".join(headline_block(entry) for entry in _headlines(verdict, panel, tracking)),
         figures=_figures(verdict, panel, tracking),
         tables=_tables(verdict, panel),
         footer=f"<dl>\n<dt>Fingerprint</dt><dd>{escape(verdict.fingerprint)}</dd>\n</dl>\n<p>{escape(_CONVENTIONS)}</p>\n"
         "<p>Figures are drawn by plotly.js (MIT licence), which this page encloses.</p>",
-        plotly=packed_plotly(),
-        script=asset("tear_sheet.js"),
     )
 
 
@@ -53,18 +51,14 @@ def _opening(verdict: Verdict) -> str:
     return f"{len(errors):,} finding{'s say' if len(errors) > 1 else ' says'} that the data contradicts itself: {checks}. Append corrections before results are trusted."
 
 
-def _headlines(verdict: Verdict, panel: Panel, tracking: IndexTracking | None) -> Iterable[str]:
+def _headlines(verdict: Verdict, panel: Panel, tracking: IndexTracking | None) -> Iterable[Headline]:
     for level, words in _WORDS.items():
         found = verdict.of(level)
-        yield _headline(words.capitalize(), f"{len(found):,}", f"of {len({one.check for one in found})} kinds")
+        yield Headline(words, words.capitalize(), f"{len(found):,}", f"of {len({one.check for one in found})} kinds")
     if tracking is not None:
-        yield _headline("Tracking difference", f"{100.0 * tracking.error:.2f} <small>% a year</small>", f"{100.0 * tracking.mean:+.2f}% a year on average")
+        yield Headline("tracking", "Tracking difference", f"{100.0 * tracking.error:.2f} % a year", f"{100.0 * tracking.mean:+.2f}% a year on average")
     else:
-        yield _headline("Weight without returns", f"{100.0 * float(panel.imputed_weight[1:].mean()):.1f} <small>%</small>", "on average")
-
-
-def _headline(label: str, figure: str, reading: str) -> str:
-    return f'<dl class="headline"><dt>{label}</dt><dd class="figure">{figure}</dd><dd class="reading">{reading}</dd></dl>'
+        yield Headline("imputed", "Weight without returns", f"{100.0 * float(panel.imputed_weight[1:].mean()):.1f} %", "on average")
 
 
 def _figures(verdict: Verdict, panel: Panel, tracking: IndexTracking | None) -> str:
@@ -79,7 +73,7 @@ def _figures(verdict: Verdict, panel: Panel, tracking: IndexTracking | None) -> 
         whole.append(figure_block("tracking", figure_tracking(tracking), caption))
     near = [figure_block(f"close-{k}", figure_close_up(one, panel), str(one)) for k, one in enumerate(_chosen(verdict, panel))]
     blocks = [("The whole", whole), ("From close", near)]
-    return "\n".join(f'<section class="block">\n<h2>{heading}</h2>\n{chr(10).join(drawn)}\n</section>' for heading, drawn in blocks if drawn)
+    return "\n".join(section(heading, *drawn) for heading, drawn in blocks if drawn)
 
 
 def _chosen(verdict: Verdict, panel: Panel) -> list[QualityFinding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["asset", "figure_block", "headline_block", "packed_plotly", "page", "section"]
+__all__ = ["figure_block", "headline_block", "page", "section"]
 
 import base64
 import gzip
@@ -27,17 +27,17 @@ def page(**parts: str) -> str:
     """
     told = {name: html.escape(parts[name]) for name in ("title", "kind", "name", "against", "opening")}
     blocks = {name: parts[name] for name in ("headlines", "figures", "tables", "footer")}
-    assets = {"style": asset("tear_sheet.css"), "script": asset("tear_sheet.js"), "plotly": packed_plotly()}
-    return Template(asset("tear_sheet.html")).substitute(told | blocks | assets)
+    assets = {"style": _asset("tear_sheet.css"), "script": _asset("tear_sheet.js"), "plotly": _packed_plotly()}
+    return Template(_asset("tear_sheet.html")).substitute(told | blocks | assets)
 
 
-def asset(name: str) -> str:
+def _asset(name: str) -> str:
     """Return the text of a file in `page/`."""
     return files("gammastar.report").joinpath("page", name).read_text(encoding="utf-8").rstrip("\n")
 
 
 @cache
-def packed_plotly() -> str:
+def _packed_plotly() -> str:
     """Return plotly.js, gzipped and in base64: 1.9 MB in place of 4.8, and no address in the page for anything to follow."""
     from plotly.offline import get_plotlyjs
 

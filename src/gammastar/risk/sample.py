@@ -20,8 +20,37 @@ if TYPE_CHECKING:
     from gammastar.market.moment import Moment
 
 
-@dataclass(frozen=True)
-class ExponentialSample:
+@dataclass(frozen=True, kw_only=True)
+class _Sample:
+    """What sample covariances share: a window, and how much of it a name has to be there for."""
+
+    window: int = 756
+    minimum: int = 126
+    recent: int = 252
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.minimum <= self.recent <= self.window:
+            raise ValueError("need 2 <= minimum <= recent <= window")
+
+    def online(self) -> OnlineReturns:
+        """Return the form that takes one session at a time."""
+        return OnlineReturns(self)
+
+    def estimate(self, moment: Moment) -> FactoredCovariance:
+        """Return the annual covariance of log returns of all n assets; names neither in the benchmark nor held get zeros.
+
+        Raises:
+            StaleDataError: no name has enough observed returns.
+        """
+        return self.of_returns(moment, log_returns(moment, self.window))
+
+    def of_returns(self, moment: Moment, logs: Float[ndarray, "w n"]) -> FactoredCovariance:
+        """Return the covariance; `logs` are the log returns of the last sessions of the moment, zero where not observed."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExponentialSample(_Sample):
     """The exponentially weighted second moments of log returns: ``Sigma = sum_t w_t x_t x_t'``, ``w_t`` proportional to ``0.5^(age / half_life)``, sum one.
 
     Its loadings are the sessions, ``B = (sqrt(w_t) x_t)``, and D is zero. Mean zero. Each name's column is scaled so that its variance is the
@@ -39,26 +68,11 @@ class ExponentialSample:
 
     half_life: float = 126.0
     window: int = 756
-    minimum: int = 126
-    recent: int = 252
 
     def __post_init__(self) -> None:
-        if not 2 <= self.minimum <= self.recent <= self.window:
-            raise ValueError("need 2 <= minimum <= recent <= window")
+        super().__post_init__()
         if self.half_life <= 0.0:
             raise ValueError("the half-life must be positive")
-
-    def online(self) -> OnlineReturns:
-        """Return the form that takes one session at a time."""
-        return OnlineReturns(self)
-
-    def estimate(self, moment: Moment) -> FactoredCovariance:
-        """Return the annual covariance of log returns of all n assets; names neither in the benchmark nor held get zeros.
-
-        Raises:
-            StaleDataError: no name has enough observed returns.
-        """
-        return self.of_returns(moment, log_returns(moment, self.window))
 
     def of_returns(self, moment: Moment, logs: Float[ndarray, "w n"]) -> FactoredCovariance:
         """Return the covariance; `logs` are the log returns of the last sessions of the moment, zero where not observed.
@@ -72,8 +86,8 @@ class ExponentialSample:
         return spread_to_all(moment, known, loadings, np.einsum("mt,mt->m", loadings, loadings))
 
 
-@dataclass(frozen=True)
-class LedoitWolf:
+@dataclass(frozen=True, kw_only=True)
+class LedoitWolf(_Sample):
     """The sample covariance S shrunk towards equal variances: ``Sigma = (1 - s) S + s m I`` (Ledoit and Wolf 2004).
 
     With T sessions x_t of p names, mean zero, and norms ``|A|^2 = tr(A A') / p``: ``m = tr S / p``, ``d^2 = |S - m I|^2``,
@@ -93,24 +107,6 @@ class LedoitWolf:
     """
 
     window: int = 504
-    minimum: int = 126
-    recent: int = 252
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.minimum <= self.recent <= self.window:
-            raise ValueError("need 2 <= minimum <= recent <= window")
-
-    def online(self) -> OnlineReturns:
-        """Return the form that takes one session at a time."""
-        return OnlineReturns(self)
-
-    def estimate(self, moment: Moment) -> FactoredCovariance:
-        """Return the annual covariance of log returns of all n assets; names neither in the benchmark nor held get zeros.
-
-        Raises:
-            StaleDataError: no name has enough observed returns.
-        """
-        return self.of_returns(moment, log_returns(moment, self.window))
 
     def of_returns(self, moment: Moment, logs: Float[ndarray, "w n"]) -> FactoredCovariance:
         """Return the covariance; `logs` are the log returns of the last sessions of the moment, zero where not observed.
