@@ -39,7 +39,7 @@ def check_stale(subject: Subject) -> list[QualityFinding]:
         gone = last_move[asset] < first and last < len(moving) - 1  # it never moves again, and its record ends before the data does
         severity = Severity.NOTE if not held else Severity.WARNING if gone or count < _STALE_LONG else Severity.ERROR
         message = f"the return is exactly 0 on {count} sessions running" + (", to the end of its record: no longer listed?" if gone else "")
-        action = "quarantine the sessions if trading was not halted; returns after a delisting are no data"
+        action = "mark the returns estimated if trading was not halted; those after a delisting are no data"
         evidence = {"sessions": float(count), "weight": weight}
         found.append(_finding(subject, ("price-stale", severity, message, action), (first, last, asset), evidence))
     repeats = np.zeros(subject.returns.shape, dtype=bool)
@@ -50,7 +50,7 @@ def check_stale(subject: Subject) -> list[QualityFinding]:
         value = float(subject.returns[first, asset])
         message = f"the return is the same {value:+.4%} on {count} sessions running"
         evidence = {"sessions": float(count), "return": value}
-        action = "quarantine the sessions and ask the vendor"
+        action = "ask the vendor; until then mark the returns estimated"
         found.append(_finding(subject, ("return-stuck", severity, message, action), (first - 1, last, asset), evidence))
     return found
 
@@ -64,7 +64,7 @@ def check_copies(subject: Subject) -> list[QualityFinding]:
     share = same.sum(axis=1) / np.maximum(both, 1)
     for at in np.flatnonzero((share > _REPEATED) & (both >= 3)).tolist():
         message = f"{share[at]:.0%} of the names repeat the return of {subject.sessions[at]}"
-        told = ("session-copied", Severity.ERROR, message, "fetch the session again, or quarantine it")
+        told = ("session-copied", Severity.ERROR, message, "fetch the session again and append it")
         found.append(_finding(subject, told, (at + 1, at + 1, None), {"share": float(share[at])}))
     pairs = {pair for start in range(0, len(subject.sessions), _TWIN_BLOCK) for pair in _twins(subject.returns[start : start + _TWIN_BLOCK])}
     for one, other in sorted(pairs):
@@ -72,7 +72,7 @@ def check_copies(subject: Subject) -> list[QualityFinding]:
         for first, last, _ in zip(*runs(same_all, _TWIN_LEAST), strict=True):
             count = int(last - first + 1)
             message = f"it has the same returns as asset {subject.ids[one]} on {count} sessions running"
-            told = ("asset-copied", Severity.ERROR, message, "these are one security under two ids, or one was filled from the other: quarantine one")
+            told = ("asset-copied", Severity.ERROR, message, "these are one security under two ids, or one was filled from the other: append the right returns, or mark them estimated")
             found.append(_finding(subject, told, (first, last, other), {"sessions": float(count)}))
     return found
 
@@ -102,7 +102,7 @@ def check_spikes(subject: Subject) -> list[QualityFinding]:
             if abs(left) <= max(_BACK * abs(spike), 1.5 * subject.scale[t, i]) and abs(left) < 0.5 * abs(spike):
                 sure = abs(spike) > _SPIKE_SURE and abs(left) <= max(_BACK_SURE * abs(spike), 1.5 * subject.scale[t, i]) and back == 1
                 message = f"{np.expm1(subject.logs[t, i]):+.1%}, and taken back within {back} session{'s' if back > 1 else ''}"
-                told = ("spike-reverts", Severity.ERROR if sure else Severity.WARNING, message, "compare with another vendor; quarantine both sessions if it is a misprint")
+                told = ("spike-reverts", Severity.ERROR if sure else Severity.WARNING, message, "compare with another vendor; append the right returns if it is a misprint")
                 evidence = {"spike": float(np.expm1(spike)), "left": float(np.expm1(left)), "times usual": abs(spike) / float(subject.scale[t, i])}
                 found.append(_finding(subject, told, (t, t + back, i), evidence))
                 until[i] = t + back

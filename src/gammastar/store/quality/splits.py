@@ -86,7 +86,7 @@ def _by_weights(subject: Subject, event: _Event, gap: float) -> QualityFinding:
         check,
         Severity.ERROR if denied else Severity.WARNING,
         f"a return of {np.expm1(event.move):+.1%} is near a split of {words}, {why}",
-        "ask the vendor for the split; override the return, or quarantine the session",
+        "ask the vendor for the split; append the right return, or mark it estimated",
         subject.ids[event.asset],
         subject.sessions[event.at],
         subject.sessions[event.at],
@@ -129,7 +129,7 @@ def _by_prices(subject: Subject, event: _Event, price: tuple[float, float], *, o
     if odd:
         check = "split-unadjusted" if event.move < 0.0 else "split-double"
         message = f"the return is {np.expm1(event.move):+.1%} where price and recorded split make {np.expm1(jump) * recorded + recorded - 1.0:+.1%}"
-        action = "take the split out of the return once: override it"
+        action = "take the split out of the return once, and append it so"
     elif recorded != 1.0:
         check, message = "split-double", f"a split of {recorded:g} is recorded and the price moved by {np.expm1(jump):+.1%} only: it is adjusted already"
         action = "give prices as traded, or leave out the split"
