@@ -78,6 +78,7 @@ bench: env .venv/.peers  ## benchmarks: proposals and a walk-forward beside cvxp
 	$(PEERS)/bin/python benchmarks/walk_forward.py
 	$(BIN)/python benchmarks/lane.py
 	$(BIN)/python benchmarks/ladder.py
+	$(BIN)/python benchmarks/risk_update.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/real_run.py
 	$(BIN)/python benchmarks/decomposition.py
