@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["ExponentialSample", "LedoitWolf"]
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sample:
+class _Sample(ABC):
     """What sample covariances share: a window, and how much of it a name has to be there for."""
 
     window: int = 756
@@ -44,9 +45,9 @@ class _Sample:
         """
         return self.of_returns(moment, log_returns(moment, self.window))
 
+    @abstractmethod
     def of_returns(self, moment: Moment, logs: Float[ndarray, "w n"]) -> FactoredCovariance:
         """Return the covariance; `logs` are the log returns of the last sessions of the moment, zero where not observed."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
