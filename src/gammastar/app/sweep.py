@@ -15,17 +15,17 @@ from gammastar.app import words
 if TYPE_CHECKING:
     from gammastar.sweep import Outcome, Sweep
 
-BP, PERCENT = 1e4, 100.0
-SHOWN = (
-    ("relative", "relative_log_return", BP, "bp"),
-    ("captured", "attribution.captured_volatility", BP, "bp"),
-    ("allocation", "attribution.allocation", BP, "bp"),
-    ("cost", "attribution.cost", BP, "bp"),
-    ("TE", "tracking_error", PERCENT, "%"),
-    ("forecast", "forecast_tracking_error", PERCENT, "%"),
-    ("IR", "information_ratio", 1.0, ""),
-    ("turnover", "turnover_two_way", PERCENT, "%"),
-)
+SHORT = {
+    "relative_log_return": "relative",
+    "attribution.captured_volatility": "captured",
+    "attribution.allocation": "allocation",
+    "attribution.cost": "cost",
+    "tracking_error": "TE",
+    "forecast_tracking_error": "forecast TE",
+    "information_ratio": "IR",
+    "turnover_two_way": "turnover",
+}
+"""Heads of the columns; numbers are a year, in the units of the catalogue."""
 
 
 def sweep(
@@ -50,7 +50,7 @@ def sweep(
 def _table(found: Sweep) -> str:
     """Return a line a run: its settings, what it earned and from what, in basis points a year, and its risk."""
     keys = list(found.outcomes[0].settings)
-    head = [*(key.removeprefix("rules.") for key in keys), *(name for name, *_ in SHOWN), "run"]
+    head = [*(key.removeprefix("rules.") for key in keys), *SHORT.values(), "run"]
     rows = [head, *(_row(outcome, keys) for outcome in found.outcomes)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
@@ -59,8 +59,10 @@ def _table(found: Sweep) -> str:
 
 
 def _row(outcome: Outcome, keys: list[str]) -> list[str]:
+    from gammastar.report.catalogue import definition, present
+
     cells = [str(outcome.settings[key]) for key in keys]
-    for _, name, scale, unit in SHOWN:
-        value = outcome.number(name)
-        cells.append("-" if value is None else f"{scale * value:.1f} {unit}" if unit == "bp" else f"{scale * value:.2f}{unit}")
+    for name in SHORT:
+        entry = definition(name)
+        cells.append(present(outcome.number(name), entry.unit, signed=entry.signed).removesuffix(" a year"))
     return [*cells, "failed" if outcome.failure else outcome.fingerprint[:16]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RunComparison", "Verification", "compare_runs", "compare_with_repetition"]
+__all__ = ["RunComparison", "Verification", "compare_runs", "compare_with_repetition", "flat_statistics"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ class RunComparison:
 def compare_runs(first: Path, second: Path) -> RunComparison:
     """Return the statistics of two saved runs side by side."""
     heads = read_run(first), read_run(second)
-    one, two = _flat(heads[0]), _flat(heads[1])
+    one, two = flat_statistics(heads[0]), flat_statistics(heads[1])
     rows = tuple((name, one[name], two[name], _difference(one[name], two[name])) for name in one if name in two)
     told = (
         ("data_fingerprint", "the data"),
@@ -44,8 +44,8 @@ def compare_runs(first: Path, second: Path) -> RunComparison:
     return RunComparison((str(first), str(second)), rows, notes)
 
 
-def _flat(head: dict[str, Any]) -> dict[str, object]:
-    """Return the statistics of `run.json` with dotted names."""
+def flat_statistics(head: dict[str, Any]) -> dict[str, object]:
+    """Return the statistics of `run.json`, or of `Result.to_dict`, with dotted names."""
     left_out = {
         "schema",
         "inputs",

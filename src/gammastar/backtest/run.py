@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["run_backtest"]
+__all__ = ["position_of", "run_backtest", "run_fingerprint", "run_span"]
 
 import hashlib
 import time
@@ -63,11 +63,7 @@ def run_backtest(
     began = time.perf_counter()
     panel = real_time(panel)
     engine = Engine(mandate, panel)
-    first = resume.position if resume is not None else _position(panel, start, _first_with_history(mandate, panel))
-    last = _position(panel, end, len(panel) - 1)
-    if last <= first:
-        raise UsageError("from, to", "the run has no session", got=f"{panel.sessions[first]} to {panel.sessions[last]}",
-                         advice="choose an end after the start")
+    first, last = run_span(mandate, panel, start if resume is None else panel.sessions[resume.position], end)
     if resume is None:
         state, opening = engine.open(first)
     else:
@@ -86,10 +82,29 @@ def run_backtest(
     return Result(mandate, track, decisions, events, state, time.perf_counter() - began)
 
 
-def _position(panel: Panel, date: str | np.datetime64 | None, default: int) -> int:
-    """Return the position of the last session on or before `date`."""
-    if date is None:
-        return default
+def run_span(mandate: Mandate, panel: Panel, start: str | np.datetime64 | None, end: str | np.datetime64 | None) -> tuple[int, int]:
+    """Return the positions of the first and the last close of a run; defaults and errors are those of `run_backtest`."""
+    first = _first_with_history(mandate, panel) if start is None else position_of(panel, start)
+    last = len(panel) - 1 if end is None else position_of(panel, end)
+    if last <= first:
+        raise UsageError("from, to", "the run has no session", got=f"{panel.sessions[first]} to {panel.sessions[last]}",
+                         advice="choose an end after the start")
+    return first, last
+
+
+def run_fingerprint(mandate: Mandate, panel: Panel, first: int, last: int) -> str:
+    """Return SHA-256 of mandate, data, dates and version; `panel` in real time (`gammastar.market.past.real_time`)."""
+    known = f"{mandate.fingerprint} {panel.fingerprint} {panel.sessions[first]} {panel.sessions[last]} {__version__}"
+    return hashlib.sha256(known.encode()).hexdigest()
+
+
+def position_of(panel: Panel, date: str | np.datetime64) -> int:
+    """Return the position of the last session on or before `date`.
+
+    Raises:
+        UsageError: it is no date.
+        StaleDataError: the panel does not reach it.
+    """
     try:
         day = np.datetime64(str(date), "D")
     except ValueError as error:
@@ -139,10 +154,9 @@ def _track(ran: measure.Ran) -> Track:
 def _facts(ran: measure.Ran) -> dict[str, str]:
     """Return what a footer should say."""
     panel, mandate = ran.engine.panel, ran.engine.mandate
-    known = f"{mandate.fingerprint} {panel.fingerprint} {panel.sessions[ran.start]} {panel.sessions[ran.stop]} {__version__}"
     clocks = mandate.clocks
     return {
-        "fingerprint": hashlib.sha256(known.encode()).hexdigest(),
+        "fingerprint": run_fingerprint(mandate, panel, ran.start, ran.stop),
         "mandate fingerprint": mandate.fingerprint,
         "data fingerprint": panel.fingerprint,
         "data": f"{panel.source}, {panel.frequency.name.lower()} sessions of {panel.calendar.name}",

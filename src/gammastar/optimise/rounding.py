@@ -151,8 +151,7 @@ class _Search:
         counts: limits on the number of names.
         piece: where each name is in the last answer, shape (m,).
         resting: which names are at zero or at what is held there, shape (m,).
-        surplus: how many names too many are held there.
-        idle: how many names too many are traded there.
+        sells: whether the last decisions sell names because too many are held.
     """
 
     problem: Problem
@@ -162,8 +161,7 @@ class _Search:
     counts: tuple[_Counted, ...]
     piece: Int[ndarray, " m"]
     resting: Bool[ndarray, " m"]
-    surplus: int = 0
-    idle: int = 0
+    sells: bool = False
 
     def decisions(self, answer: Answer) -> _Decisions:
         """Return what to decide next; nothing if every name is in a piece and their number is right."""
@@ -181,14 +179,14 @@ class _Search:
             costs.append(cost[order])
 
         dropped = np.zeros(len(w), dtype=bool)
-        self.surplus, self.idle = self._over(piece, trades=False), self._over(piece, trades=True)
-        surplus = max(self.surplus, self.idle)
-        for counted in self.counts:
-            if counted.over(piece) == surplus > 0 and not dropped.any():  # of two numbers, the one that is further above its limit
-                rests = np.where(self.open_ & ~counted.counts, gains, -np.inf)
-                candidates = np.flatnonzero(counted.counts[rows, piece] & np.isfinite(rests.max(axis=1)))
-                decide(candidates, rests[candidates].argmax(axis=1), max(math.ceil(DROPPED * surplus), min(surplus, FEWEST)))
-                dropped[names[-1]] = True
+        worst = max(self.counts, key=lambda counted: counted.over(piece), default=None)  # of two numbers, the one that is further above its limit
+        surplus = 0 if worst is None else max(worst.over(piece), 0)
+        self.sells = worst is not None and surplus > 0 and not worst.trades
+        if worst is not None and surplus > 0:
+            rests = np.where(self.open_ & ~worst.counts, gains, -np.inf)
+            candidates = np.flatnonzero(worst.counts[rows, piece] & np.isfinite(rests.max(axis=1)))
+            decide(candidates, rests[candidates].argmax(axis=1), max(math.ceil(DROPPED * surplus), min(surplus, FEWEST)))
+            dropped[names[-1]] = True
         between = np.flatnonzero((distance > 0.0) & ~dropped)
         if len(between) and 2 * surplus <= len(between):  # many that are dropped move the others
             decide(between, gains[between].argmax(axis=1), max(math.ceil(DECIDED * len(between)), FEWEST))
@@ -198,10 +196,6 @@ class _Search:
             decide(candidates, np.full(len(candidates), MORE), short)
         order = np.argsort(np.concatenate(costs), kind="stable")
         return _Decisions(np.concatenate(names)[order], np.concatenate(chosen)[order])
-
-    def _over(self, piece: Int[ndarray, " m"], *, trades: bool) -> int:
-        """Return how many names too many are held, or traded."""
-        return max((counted.over(piece) for counted in self.counts if counted.trades is trades), default=0)
 
     def make(self, decisions: _Decisions, frozen: tuple[int, ...]) -> Answer | None:
         """Return the answer once `decisions` are made, and keep them, if there is one; names at rest in a piece that is `frozen` stay there."""
@@ -248,7 +242,7 @@ def dive(problem: Problem, start: Answer, effort: Effort, within: Bool[ndarray, 
 def _advance(search: _Search, answer: Answer, decisions: _Decisions) -> Answer | None:
     """Make as many of the decisions as leave weights; return the answer then, the old one with a piece ruled out if not even one does."""
     frozen: list[tuple[int, ...]] = [(), (ZERO,), (ZERO, STAY)]
-    if search.surplus > search.idle:  # what is sold has to go somewhere: to names that are held already, rather than to new ones
+    if search.sells:  # what is sold has to go somewhere: to names that are held already, rather than to new ones
         frozen.pop()
     while search.effort.left > 0.0:
         found = search.make(decisions, frozen[-1])

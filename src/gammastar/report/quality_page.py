@@ -54,7 +54,8 @@ def _opening(verdict: Verdict) -> str:
 def _headlines(verdict: Verdict, panel: Panel, tracking: IndexTracking | None) -> Iterable[Headline]:
     for level, words in _WORDS.items():
         found = verdict.of(level)
-        yield Headline(words, words.capitalize(), f"{len(found):,}", f"of {len({one.check for one in found})} kinds")
+        kinds = len({one.check for one in found})
+        yield Headline(words, words.capitalize(), f"{len(found):,}", f"of {kinds} kind{'' if kinds == 1 else 's'}")
     if tracking is not None:
         yield Headline("tracking", "Tracking difference", f"{100.0 * tracking.error:.2f} % a year", f"{100.0 * tracking.mean:+.2f}% a year on average")
     else:

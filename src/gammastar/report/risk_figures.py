@@ -55,7 +55,7 @@ def figure_bias(study: RiskStudy, part: Callable[[GroupScore], Bias], what: str)
         figure.add_trace(_marks([at + shift for at, _ in found], [bias for _, bias in found], GROUP_WORDS[name], _COLOURS[name]))
     names = [escape(window.span.name) for window in study.windows]
     figure.add_hline(y=1.0, line={"color": PALETTE.axis, "width": 1}, layer="below")
-    figure.update_xaxes(tickmode="array", tickvals=list(range(len(names))), ticktext=names, range=[-0.6, len(names) - 0.4])
+    figure.update_xaxes(tickmode="array", tickvals=list(range(len(names))), ticktext=names, range=[-0.6, len(names) - 0.4], zeroline=False, showgrid=False)
     figure.update_yaxes(range=_room(shown), nticks=7)
     return figure
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 __all__ = ["COLUMNS", "Archive", "Outcome", "Sweep", "run_sweep"]
 
-import hashlib
-import json
 import tempfile
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gammastar import __version__
 from gammastar.backtest import run_backtest
 from gammastar.backtest.archive import read_run, save_run
+from gammastar.backtest.compare import flat_statistics
+from gammastar.backtest.run import run_fingerprint, run_span
 from gammastar.errors import GammastarError
+from gammastar.market.past import real_time
 from gammastar.sweep.shared import open_shared, share
 
 if TYPE_CHECKING:
@@ -57,24 +57,22 @@ class Outcome:
 
     Args:
         settings: of the task, by dotted key.
-        fingerprint: SHA-256 of mandate, data, dates and version: what the folder of the run is named after.
-        statistics: of the run, as in its `run.json`; empty where it failed.
+        fingerprint: of the run (`gammastar.backtest.run.run_fingerprint`), which its folder is named after; empty where the data does not reach the dates.
+        statistics: of the run, by dotted name; empty where it failed.
         failure: why there is no run; empty where there is one.
         again: whether an earlier sweep had it already.
     """
 
     settings: dict[str, Any]
     fingerprint: str
-    statistics: dict[str, Any]
+    statistics: dict[str, object]
     failure: str = ""
     again: bool = False
 
     def number(self, name: str) -> float | None:
         """Return a statistic by its dotted name, or None where it is not known."""
-        found: Any = self.statistics
-        for part in name.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        return None if found is None else float(found)
+        value = self.statistics.get(name)
+        return float(value) if isinstance(value, (int, float)) else None
 
 
 @dataclass(frozen=True)
@@ -131,29 +129,27 @@ def run_sweep(
     return Sweep(tuple(found[number] for number in range(len(tasks))))
 
 
-def _fingerprint(task: Task, panel: Panel, span: tuple[str | None, str | None]) -> str:
-    return hashlib.sha256(f"{task.mandate.fingerprint} {panel.fingerprint} {span[0]} {span[1]} {__version__}".encode()).hexdigest()
-
-
 def _run(folder: str, task: Task, span: tuple[str | None, str | None], archive: Archive | None) -> Outcome:
     """Return the outcome of one task: the work of one process."""
-    panel = open_shared(folder)
-    fingerprint = _fingerprint(task, panel, span)
+    panel = real_time(open_shared(folder))
+    try:
+        fingerprint = run_fingerprint(task.mandate, panel, *run_span(task.mandate, panel, *span))
+    except GammastarError as error:
+        return Outcome(task.settings, "", {}, failure=_line(error))
     place = None if archive is None else archive.folder / fingerprint[:16]
     if place is not None and (place / "run.json").exists():
-        return Outcome(task.settings, fingerprint, _statistics(read_run(place)), again=True)
+        return Outcome(task.settings, fingerprint, flat_statistics(read_run(place)), again=True)
     try:
         result = run_backtest(task.mandate, panel, *span)
     except GammastarError as error:
-        return Outcome(task.settings, fingerprint, {}, failure=" ".join(str(error).split()))
+        return Outcome(task.settings, fingerprint, {}, failure=_line(error))
     if archive is not None and place is not None:
         place.parent.mkdir(parents=True, exist_ok=True)
         inputs = {"data": archive.data, "frequency": panel.frequency.name.lower(), "from": str(result.track.start), "to": str(result.track.sessions[-1]),
                   "data_fingerprint": panel.fingerprint, "settings": task.settings}  # fmt: skip
         save_run(result, place, mandate_text=task.text, inputs=inputs, page=False)
-    return Outcome(task.settings, fingerprint, _statistics(json.loads(json.dumps(result.to_dict()))))
+    return Outcome(task.settings, fingerprint, flat_statistics(result.to_dict()))
 
 
-def _statistics(told: dict[str, Any]) -> dict[str, Any]:
-    """Return the statistics of a run without the seconds it took, which no two runs share."""
-    return {name: value for name, value in told.items() if name not in {"wall_seconds", "inputs", "mandate", "track", "schema"}}
+def _line(error: GammastarError) -> str:
+    return " ".join(str(error).split())
