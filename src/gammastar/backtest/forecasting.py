@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from gammastar.backtest.run import position_of
 from gammastar.core.excess_growth import (
     calibrated_captured_volatility,
     captured_volatility,
@@ -30,6 +31,7 @@ from gammastar.market.characteristics import STYLES
 from gammastar.optimise.decide import propose, with_risk
 from gammastar.optimise.proposal import Status
 from gammastar.risk.calibration import GrowthSlope, realised_relative_variances
+from gammastar.risk.online import up_to_date
 from gammastar.risk.study import Forecasts, Group, RiskStudy, calendar_years, score, whole
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from gammastar.market.moment import Moment
     from gammastar.market.panel import Panel
     from gammastar.risk.evaluate import Span
+    from gammastar.risk.online import OnlineRisk
 
 GROUPS: Final = ("optimised", "random", "sector", "style", "benchmark")
 GROWTH: Final = ("raw", "calibrated", "learnt")
@@ -153,12 +156,8 @@ def walk_forecasts(
 
 def _ends(mandate: Mandate, panel: Panel, span: tuple[np.datetime64 | None, np.datetime64 | None]) -> tuple[int, int]:
     """Return the positions of the first decision and of the last session."""
-    for day in span:
-        if day is not None and not panel.sessions[0] <= day < panel.calendar.following:
-            raise StaleDataError(str(day), "the data does not reach this date", allowed=f"{panel.sessions[0]} to {panel.sessions[-1]}",
-                                 advice="choose a date inside, or ingest newer data")  # fmt: skip
     start, end = span
-    last = len(panel) - 1 if end is None else panel.calendar.last_on_or_before(end)
+    last = len(panel) - 1 if end is None else position_of(panel, end)
     minimum, window = mandate.data.minimum_observations, mandate.data.observation_window
     advice = "choose a later --from, ingest a longer history, or lower data.minimum_observations"
     if start is None:
@@ -167,7 +166,7 @@ def _ends(mandate: Mandate, panel: Panel, span: tuple[np.datetime64 | None, np.d
         if first is None:
             raise StaleDataError("from", f"no close has {minimum} earlier returns for most of the benchmark", advice=advice)
     else:
-        first = panel.calendar.last_on_or_before(start)
+        first = position_of(panel, start)
         if not _has_history(panel, first, minimum, window):
             raise StaleDataError(str(panel.sessions[first]), f"most of the benchmark has fewer than {minimum} returns in the {window} sessions before", advice=advice)
     if last <= first:
@@ -213,6 +212,7 @@ class _Recorder:
     mandate: Mandate
     panel: Panel
     targets: ndarray | None = None
+    risk: OnlineRisk | None = None
     unsolved: int = 0
     decisions: list[int] = field(default_factory=list)
     rows: list[dict[str, ndarray]] = field(default_factory=list)
@@ -264,6 +264,9 @@ class _Recorder:
     def _proposed(self, moment: Moment) -> tuple[Moment, Float[ndarray, " n"]]:
         """Return the moment with risk, and the targets: new ones, or the former where there are none. Write down the time both took."""
         began = time.process_time()
+        if self.mandate.risk is not None:
+            self.risk = up_to_date(self.risk, self.mandate.risk, self.panel, moment)
+            moment = moment.with_risk(self.risk.estimate(moment))
         moment = with_risk(self.mandate, moment)
         estimated = time.process_time()
         proposal = propose(self.mandate, moment)

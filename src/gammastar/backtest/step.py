@@ -16,7 +16,7 @@ from gammastar.mandate.strategy import Generated
 from gammastar.optimise.decide import propose
 from gammastar.optimise.problem import neutral_names
 from gammastar.optimise.proposal import Proposal, Status
-from gammastar.risk.online import online_risk
+from gammastar.risk.online import up_to_date
 from gammastar.trade.execution import execute
 from gammastar.trade.ledger import Dividends, Event, Fills, Opening, Positions, Splits, apply_event, fold
 from gammastar.trade.targets import fixed_targets, left_names, within_band, without_names
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from gammastar.mandate.mandate import Mandate
     from gammastar.market.moment import Moment
     from gammastar.market.panel import Panel
-    from gammastar.risk.online import OnlineRisk
-    from gammastar.risk.statistical import RiskModel
 
 INDEX_CHANGE = 1e-4
 """One-way change of the index weights, other than by returns, that a generated strategy follows at once (below it is rounding of weights)."""
@@ -71,13 +69,6 @@ class Session:
         if self.decision is None or not self.released:
             return ()
         return tuple(reading.rule for reading in self.decision.readings if reading.breached)
-
-
-def _up_to_date(known: OnlineRisk | None, model: RiskModel | None, moment: Moment) -> OnlineRisk | None:
-    """Return the online form of `model` after the moment; `known` is what the run has of it."""
-    if model is None:
-        return None
-    return (known if known is not None and known.model == model else online_risk(model)).update(moment)
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,9 +236,9 @@ class Engine:
 
     def _estimated(self, state: RunState, moment: Moment) -> tuple[RunState, Moment]:
         """Return the state with its risk models up to date, and the moment with their estimates; one that a strategy can do without may be missing."""
-        t = state.position
-        state = replace(state, risk=_up_to_date(self._unless_corrected(state.risk, t), self.mandate.risk, moment),
-                        second_risk=_up_to_date(self._unless_corrected(state.second_risk, t), self.mandate.second_risk, moment))  # fmt: skip
+        models = (state.risk, self.mandate.risk), (state.second_risk, self.mandate.second_risk)
+        risk, second_risk = (None if model is None else up_to_date(known, model, self.panel, moment) for known, model in models)
+        state = replace(state, risk=risk, second_risk=second_risk)
         if state.risk is None:
             return state, moment
         generated = isinstance(self.mandate.strategy, Generated)
@@ -259,12 +250,6 @@ class Engine:
             raise
         second = None if state.second_risk is None or generated else state.second_risk.estimate(moment)
         return state, moment.with_risk(first, second)
-
-    def _unless_corrected(self, risk: OnlineRisk | None, t: int) -> OnlineRisk | None:
-        """Return a risk model with what it has seen, or None where something of that was learnt to be otherwise since: it then begins anew."""
-        past, seen = self.panel.past, getattr(risk, "seen", 0)
-        told_otherwise = past is not None and bool(((past.revised >= seen) & (past.revised <= t)).any())
-        return None if told_otherwise else risk
 
     def _reoptimise(self, state: RunState, moment: Moment, *, first: bool) -> tuple[RunState, Proposal]:
         """Return the state with new targets; where the rules contradict each other or the solver fails, the old ones stay in force."""

@@ -153,9 +153,8 @@ def _contradicted(mandate: Mandate, moment: Moment, *, relax: bool) -> Proposal:
     found = contradiction(mandate, moment)
     given = relaxed(mandate, moment) if relax else None
     if given is not None:
-        problem = state_problem(given[0], moment)
-        proposal = _released(mandate, moment, best_answer(problem), given[1], given[0])
-        return replace(proposal, problem=problem, objective=problem.value(proposal.targets) if proposal.solved else None)
+        proposal = _released(mandate, moment, given.answer, given.given, given.mandate)
+        return replace(proposal, problem=given.problem, objective=given.problem.value(proposal.targets) if proposal.solved else None)
     told = choices(mandate, moment, found.rules)
     further = further_contradiction(mandate, moment, found) if all(choice.growth is None for choice in told) else ()
     advice = conflict_advice(mandate, found, told, further, together=several_end_it(mandate, moment, told))

@@ -7,7 +7,7 @@ then stated again at the loosened rule. Names that stand still may move with a b
 
 from __future__ import annotations
 
-__all__ = ["choices", "least_loosening", "relaxed", "several_end_it"]
+__all__ = ["Relaxed", "choices", "least_loosening", "relaxed", "several_end_it"]
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -62,6 +62,32 @@ class _Least:
     amount: float
     weights: Float[ndarray, " n"] | None = None
     best: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxed:
+    """What a mandate becomes where rules give way.
+
+    Args:
+        mandate: with the rules that gave way looser.
+        given: what each of them gave.
+        problem: that it poses.
+        answer: the best found that keeps every rule of it; not solved, where the discrete ones could not be kept.
+    """
+
+    mandate: Mandate
+    given: tuple[Relaxation, ...]
+    problem: Problem
+    answer: Answer
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A loosened problem, the best weights without its discrete rules, and the best with them."""
+
+    problem: Problem
+    relaxation: Answer
+    answer: Answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +185,8 @@ def several_end_it(mandate: Mandate, moment: Moment, alone: Iterable[Relaxation]
     return any(_reachable(mandate, moment, last) for last in range(1, LAST_TO_GIVE + 1))
 
 
-def relaxed(mandate: Mandate, moment: Moment) -> tuple[Mandate, tuple[Relaxation, ...]] | None:
-    """Return the mandate with rules relaxed in the order of their priorities, and what was given; None where no order helps.
+def relaxed(mandate: Mandate, moment: Moment) -> Relaxed | None:
+    """Return what the mandate becomes with rules relaxed in the order of their priorities; None where no order helps.
 
     Let p be the lowest priority such that weights exist when the rules of priority 1 to p may give way. The excess of the rules of priority p
     over their limits, each relative to its limit, is made as small as it can be in sum; then, with that fixed, the excess of priority p - 1; and
@@ -178,7 +204,7 @@ def relaxed(mandate: Mandate, moment: Moment) -> tuple[Mandate, tuple[Relaxation
     return next((given for given in found if given is not None), None)
 
 
-def _relaxed_to(mandate: Mandate, moment: Moment, last: int) -> tuple[Mandate, tuple[Relaxation, ...]] | None:
+def _relaxed_to(mandate: Mandate, moment: Moment, last: int) -> Relaxed | None:
     """Return what `relaxed` does, where rules of priority 1 to `last` may give way; None where the solver fails."""
     amounts: dict[str, float] = {}
     for _ in range(ROUNDS):
@@ -279,27 +305,28 @@ def _trimmed(mandate: Mandate, moment: Moment, amounts: Mapping[str, float], *, 
     return {name: amount for name, amount in amounts.items() if amount > 10.0 * MARGINS[0] * natural_unit(_named(mandate, name))}
 
 
-def _applied(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> tuple[Mandate, tuple[Relaxation, ...]] | None:
+def _applied(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> Relaxed | None:
     """Return the loosened mandate and what was given, a margin included that lets an answer keep it; None where the solver finds no such answer."""
     for margin in MARGINS:
         given = _widened(amounts, margin)
         loosened = _loosened(mandate, given)
         problem = state_problem(loosened, moment)
-        answer = solve(problem)
-        if answer.outcome is Outcome.SOLVED and _keeps(loosened, moment, problem, answer.weights):
-            if problem.discrete and best_answer(problem).outcome is not Outcome.SOLVED:
-                return _with_room(mandate, moment, given) or _given(mandate, moment, given, answer)
-            return _given(mandate, moment, given, answer)
+        relaxation = solve(problem)
+        if relaxation.outcome is Outcome.SOLVED and _keeps(loosened, moment, problem, relaxation.weights):
+            answer = best_answer(problem) if problem.discrete else relaxation
+            least = _given(mandate, moment, given, _Found(problem, relaxation, answer))
+            return least if answer.outcome is Outcome.SOLVED else _with_room(mandate, moment, given) or least
     return None
 
 
-def _given(mandate: Mandate, moment: Moment, amounts: Mapping[str, float], answer: Answer) -> tuple[Mandate, tuple[Relaxation, ...]]:
-    """Return the mandate loosened by `amounts`, and what that gives, as read on the weights of an answer."""
-    least = {name: _Least(amount, answer.weights, best=True) for name, amount in amounts.items()}
-    return _loosened(mandate, amounts), tuple(_told(_named(mandate, name), found, moment) for name, found in least.items())
+def _given(mandate: Mandate, moment: Moment, amounts: Mapping[str, float], found: _Found) -> Relaxed:
+    """Return what giving `amounts` means, as read on the weights of the relaxation."""
+    least = {name: _Least(amount, found.relaxation.weights, best=True) for name, amount in amounts.items()}
+    told = tuple(_told(_named(mandate, name), one, moment) for name, one in least.items())
+    return Relaxed(_loosened(mandate, amounts), told, found.problem, found.answer)
 
 
-def _with_room(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> tuple[Mandate, tuple[Relaxation, ...]] | None:
+def _with_room(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -> Relaxed | None:
     """Return what `_applied` does, where rules give so much more that weights are found which keep the discrete rules too; None where none are."""
     highest = max(_named(mandate, name).priority for name in amounts)
     for giving in (amounts, {**dict.fromkeys(_giving(mandate, moment, 1, highest), 0.0), **amounts}):
@@ -309,7 +336,7 @@ def _with_room(mandate: Mandate, moment: Moment, amounts: Mapping[str, float]) -
             problem = state_problem(loosened, moment)
             answer = best_answer(problem)
             if answer.outcome is Outcome.SOLVED and _keeps(loosened, moment, problem, answer.weights):
-                return _given(mandate, moment, given, answer)
+                return _given(mandate, moment, given, _Found(problem, answer, answer))
     return None
 
 

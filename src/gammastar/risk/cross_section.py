@@ -14,6 +14,7 @@ __all__ = [
     "observed_returns",
     "section_rows",
     "sections_of",
+    "sector_codes",
     "standard_styles",
 ]
 
@@ -80,7 +81,7 @@ def cross_sections(moment: Moment, *, window: int, styles: tuple[str, ...]) -> C
     columns = np.flatnonzero(moment.observed[first:].any(axis=0) | (closes > 0.0).any(axis=0) | moment.members)
     history, mu = observed_returns(moment, slice(first, sessions), columns), closes[:, columns]
     style = standard_styles(running_characteristics(history, mu, minimum=max(year // 4, 2)), mu, styles)
-    codes = _sector_codes(moment, slice(sessions - window - 1, sessions))[:, columns]
+    codes = sector_codes(moment, slice(sessions - window - 1, sessions))[:, columns]
     found = section_rows(mu[:-1], style[:-1], codes[:-1], len(moment.sector_labels), (history.logs[-window:], history.observed[-window:]))
     residuals, seen = np.zeros((window, len(moment.assets))), np.zeros((window, len(moment.assets)), dtype=bool)
     residuals[:, columns], seen[:, columns] = found.residuals, history.observed[-window:]
@@ -123,7 +124,7 @@ def standard_styles(
     return np.stack([standardise_sessions(*known[name], mu) for name in styles], axis=1)
 
 
-def _sector_codes(moment: Moment, sessions: slice) -> Int[ndarray, "w n"]:
+def sector_codes(moment: Moment, sessions: slice) -> Int[ndarray, "w n"]:
     """Return the sectors at the closes of `sessions`; those of now, where no others are known."""
     if moment.sector_history is not None:
         return moment.sector_history[sessions]

@@ -7,7 +7,7 @@ batch form, so nothing drifts but the sums behind characteristics, and those are
 
 from __future__ import annotations
 
-__all__ = ["Afresh", "FromReturns", "FromSections", "OnlineReturns", "OnlineRisk", "OnlineSections", "log_returns", "online_risk"]
+__all__ = ["Afresh", "FromReturns", "FromSections", "OnlineReturns", "OnlineRisk", "OnlineSections", "log_returns", "online_risk", "up_to_date"]
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
@@ -22,6 +22,7 @@ from gammastar.risk.cross_section import (
     observed_returns,
     section_rows,
     sections_of,
+    sector_codes,
     standard_styles,
 )
 from gammastar.risk.rows import Rows
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from gammastar.core.covariance import FactoredCovariance
     from gammastar.market.moment import Moment
+    from gammastar.market.panel import Panel
     from gammastar.risk.statistical import RiskModel
 
 BLOCK: Final = 6
@@ -66,6 +68,20 @@ class _HasOnline(Protocol):
 def online_risk(model: RiskModel) -> OnlineRisk:
     """Return the online form of a model that has seen nothing yet; a model without one is estimated afresh each time."""
     return model.online() if isinstance(model, _HasOnline) else Afresh(model)
+
+
+def up_to_date(known: OnlineRisk | None, model: RiskModel, panel: Panel, moment: Moment) -> OnlineRisk:
+    """Return the online form of a model after a moment of `panel`, gone on from what is `known` of it where that still holds.
+
+    It does not where something it has seen was corrected since: then the model begins anew.
+    """
+    fresh = known is None or known.model != model or _corrected(panel, getattr(known, "seen", 0), len(moment.returns))
+    return (online_risk(model) if fresh or known is None else known).update(moment)
+
+
+def _corrected(panel: Panel, seen: int, stop: int) -> bool:
+    """Return whether something about the first `seen` sessions was learnt to be otherwise at the close of a later one, before session `stop`."""
+    return panel.past is not None and bool(((panel.past.revised >= seen) & (panel.past.revised < stop)).any())
 
 
 @dataclass(frozen=True)
@@ -255,7 +271,7 @@ class OnlineSections:
     def _session(self, moment: Moment, t: int, kept: _Kept) -> _Kept:
         """Return what is kept after session t."""
         mu, everything = moment.benchmark_history[t : t + 1], slice(None)
-        codes = moment.sector_codes[None] if moment.sector_history is None else moment.sector_history[t - 1 : t]
+        codes = sector_codes(moment, slice(t - 1, t))
         new = observed_returns(moment, slice(t, t + 1), everything)
         before = moment.benchmark_history[t - 1 : t]
         rows = section_rows(before, kept.style[None], codes, len(moment.sector_labels), (new.logs, new.observed))

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gammastar.market.moment import Moment
-    from gammastar.optimise.problem import Problem
-    from gammastar.optimise.solver import Answer
+    from gammastar.optimise.relax import Relaxed
 
 EXACT = 1e-6
 
@@ -264,8 +263,9 @@ def squeezed(plots: Any) -> tuple[tuple[g.Rule, ...], Moment]:
 def test_a_relaxed_proposal_is_the_best_of_the_loosened_mandate(plots: Any) -> None:
     rules, m = squeezed(plots)
     proposal = propose(plots.signed(rules), m, relax=True)
-    given, _ = relaxed(plots.signed(rules), m)
-    np.testing.assert_allclose(proposal.targets, propose(given, m).targets, atol=1e-7)
+    given = relaxed(plots.signed(rules), m)
+    assert given is not None
+    np.testing.assert_allclose(proposal.targets, propose(given.mandate, m).targets, atol=1e-7)
     assert proposal.solved
     limits = {reading.rule: reading.limit for reading in proposal.readings}
     assert limits["sector"] == 0.01  # readings are against the mandate as it was signed
@@ -282,7 +282,7 @@ def test_rules_that_give_way_leave_room_for_the_discrete_ones(plots: Any, seed: 
     assert apart is not None
     assert beside.status is Status.RELAXED, beside.advice
     given = {gave.rule: gave.amount for gave in beside.relaxed}
-    assert all(given[gave.rule] > gave.amount for gave in apart[1])
+    assert all(given[gave.rule] > gave.amount for gave in apart.given)
     traded = np.abs(beside.targets - m.benchmark)
     assert np.all((traded <= 1e-9) | (traded >= least.limit - 1e-8) | (beside.targets <= 1e-9))
     assert traded.sum() <= turnover.limit + given["turnover"] + 1e-8
@@ -294,16 +294,17 @@ def test_a_relaxed_answer_beyond_its_amounts_is_not_released(plots: Any, monkeyp
     """The names of a sector are excluded but for a tolerance: one millionth more than was given up is too much."""
     m = calm(plots, 11)
     rules = (out(int(m.benchmark.argmax()), priority=1), g.ActiveWeight(0.01, priority=2))
-    honest, top = decide.best_answer, int(m.benchmark.argmax())
+    honest, top = decide.relaxed, int(m.benchmark.argmax())
 
-    def dishonest(problem: Problem, *others: object) -> Answer:
-        answer = honest(problem)
-        pushed = answer.weights.copy()
+    def dishonest(mandate: g.Mandate, moment: Moment) -> Relaxed | None:
+        given = honest(mandate, moment)
+        assert given is not None
+        pushed = given.answer.weights.copy()
         pushed[top] += beyond
         pushed[int(m.benchmark.argmin())] -= beyond
-        return replace(answer, weights=pushed)
+        return replace(given, answer=replace(given.answer, weights=pushed))
 
-    monkeypatch.setattr(decide, "best_answer", dishonest)
+    monkeypatch.setattr(decide, "relaxed", dishonest)
     proposal = propose(plots.signed(rules), m, relax=True)
     assert proposal.status is (Status.UNSOLVED if beyond else Status.RELAXED)
     if beyond:
