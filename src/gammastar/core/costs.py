@@ -41,7 +41,7 @@ class TradeCost:
 
     def __post_init__(self) -> None:
         rates = (self.buy, self.sell, *(extra for _, extra in self.steps), *(() if self.impact is None else (self.impact,)))
-        if any(not bool(np.all(rate >= 0.0)) for rate in rates):
+        if any(not (rate >= 0.0).all() for rate in rates):
             raise ValueError("rates of cost must not be negative: the cost would not be convex")
         if not self.exponent > 1.0:
             raise ValueError(f"the exponent of impact must be above 1, got {self.exponent}")
@@ -94,6 +94,8 @@ class TradeCost:
 
     def scaled(self, factor: float) -> TradeCost:
         """Return `factor` times the cost."""
+        if factor == 1.0:
+            return self
         steps = tuple((start, extra * factor) for start, extra in self.steps)
         return replace(self, buy=self.buy * factor, sell=self.sell * factor, steps=steps, impact=None if self.impact is None else self.impact * factor)
 

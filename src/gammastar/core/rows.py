@@ -28,23 +28,31 @@ __all__ = [
 ]
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
-    from numpy import ndarray
+    from numpy import dtype, ndarray
 
     from gammastar.core.covariance import FactoredCovariance
 
 
 def indicator(codes: Int[ndarray, " n"], groups: int) -> csr_array:
     """Return which assets belong to each group: one where ``codes[i] == g``, shape (groups, n), sparse."""
-    n, ends = len(codes), np.zeros(groups + 1, dtype=np.int32)
-    np.cumsum(np.bincount(codes, minlength=groups), out=ends[1:])
-    return csr_array((np.ones(n), np.argsort(codes, kind="stable").astype(np.int32), ends), shape=(groups, n))
+    return _indicator(codes.tobytes(), codes.dtype, groups)
+
+
+@lru_cache(maxsize=16)
+def _indicator(codes: bytes, kind: dtype[Any], groups: int) -> csr_array:
+    """Return the matrix for the bytes of the codes: groups seldom change from one decision to the next."""
+    group = np.frombuffer(codes, dtype=kind)
+    n, ends = len(group), np.zeros(groups + 1, dtype=np.int32)
+    np.cumsum(np.bincount(group, minlength=groups), out=ends[1:])
+    return csr_array((np.ones(n), np.argsort(group, kind="stable").astype(np.int32), ends), shape=(groups, n))
 
 
 @dataclass(frozen=True, eq=False)

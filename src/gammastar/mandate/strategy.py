@@ -103,7 +103,8 @@ class TradingPolicy:
 
     def cost_at(self, moment: Moment) -> TradeCost:
         """Return the cost of trades at `moment`, fractions of the portfolio's value; where that is not known, of the capital."""
-        return self.costs.at(moment if moment.value is not None else replace(moment, value=self.capital), self.cost)
+        known = moment.value is not None or not self.costs.needs_volume
+        return self.costs.at(moment if known else replace(moment, value=self.capital), self.cost)
 
 
 @dataclass(frozen=True)

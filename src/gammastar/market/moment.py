@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from gammastar.market.calendar import Frequency
 
 
+_BYTE = 255
+"""Rows that a byte can count."""
+
+
 @dataclass(frozen=True, eq=False)
 class Moment:
     """What is known at the close of one session.
@@ -189,9 +193,17 @@ class Moment:
 
     def short_history(self, *, minimum: int, window: int) -> Bool[ndarray, " n"]:
         """Return which assets have fewer than `minimum` observed returns in the last `window` sessions."""
-        return np.asarray(self.observed[-window:].sum(axis=0) < minimum)
+        return np.asarray(_counts(self.observed[-window:]) < minimum)
 
     def missing_run(self, *, longest: int) -> Int[ndarray, " n"]:
         """Return for how many sessions running each name has had no observed return, counted up to `longest`."""
         backwards = self.observed[-longest:][::-1]
         return np.where(backwards.any(axis=0), backwards.argmax(axis=0), longest)
+
+
+def _counts(observed: Bool[ndarray, "t n"]) -> Int[ndarray, " n"]:
+    """Return how many rows are true in each column; bytes are added as bytes, as many as cannot overflow."""
+    found = np.zeros(observed.shape[1], dtype=np.int64)
+    for start in range(0, len(observed), _BYTE):
+        found += np.add.reduce(observed[start : start + _BYTE].view(np.uint8), axis=0, dtype=np.uint8)
+    return found

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 __all__ = ["Duals", "Proof", "prove"]
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gammastar.core.rows import AbsoluteSum, LinearRows, RiskCone
+from gammastar.optimise.lane import entries_of
+from gammastar.optimise.lane_steps import gained, priced_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,52 +80,29 @@ def prove(problem: Problem, weights: Float[ndarray, " n"], duals: Duals) -> Proo
     """
     variance, free = problem.variances[0], problem.free
     sigma, away = variance.covariance, weights - variance.centre
-    exposure = sigma.loadings.T @ away
-    invested = float(weights.sum())
-    slack, missed = _between(np.array([duals.budget]), np.array([invested]), np.array([1.0 - problem.cash[1]]), np.array([1.0 - problem.cash[0]]))
-    here = weights[free]
-    broken = [missed, float(np.max(problem.lower - here, initial=0.0)), float(np.max(here - problem.upper, initial=0.0))]
-    pull = np.full(len(weights), duals.budget)
+    exposure = away @ sigma.loadings
+    squared = float(exposure @ exposure) + float(away @ (sigma.specific * away))
+    invested, budget = float(weights.sum()), duals.budget
+    low, high = 1.0 - problem.cash[1], 1.0 - problem.cash[0]
+    slack = abs(budget * ((high - invested) if budget > 0.0 else (invested - low))) if budget else 0.0
+    broken = [low - invested, invested - high]
+    pull = np.full(len(weights), budget)
     rate_up, rate_down, centre = problem.cost.buy[free], problem.cost.sell[free], problem.held
     for place, row in enumerate(problem.rows):
         if isinstance(row, LinearRows):
-            price = duals.linear[place]
-            cost, missed = _between(price, row.matrix @ weights, row.lower, row.upper)
-            pull += row.matrix.T @ price
+            cost, missed = priced_lines(*entries_of(row.matrix), weights, pull, (duals.linear[place], row.lower, row.upper))
         elif isinstance(row, AbsoluteSum):
             each, trade = duals.sums[place], weights - row.centre
             reached = row.up * float(np.maximum(trade, 0.0).sum()) + row.down * float(np.maximum(-trade, 0.0).sum())
             cost, missed = each * abs(row.limit - reached), reached - row.limit
             rate_up, rate_down, centre = rate_up + each * row.up, rate_down + each * row.down, row.centre
         elif isinstance(row, RiskCone):
-            squared = float(exposure @ exposure) + float(away @ (sigma.specific * away))
-            cost, missed = 0.5 * duals.kappa * abs(row.limit**2 - squared), float(np.sqrt(squared)) - row.limit
+            cost, missed = 0.5 * duals.kappa * abs(row.limit**2 - squared), math.sqrt(squared) - row.limit
         else:
             continue
-        slack, broken = slack + cost, [*broken, missed]
-    sharp = (variance.specific + duals.kappa) * sigma.specific[free]
-    curved = (variance.factor + duals.kappa) * (sigma.loadings[free] @ exposure) + sharp * away[free]
-    slope = (problem.growth + problem.premium - pull)[free] - curved
-    gained = _gained(slope, sharp, (here, centre[free]), (rate_up, rate_down), (problem.lower, problem.upper))
-    return Proof(float(gained.sum()) + slack, max(broken), problem.value(weights), slope)
-
-
-def _between(price: Float[ndarray, " r"], at: Float[ndarray, " r"], low: Float[ndarray, " r"], high: Float[ndarray, " r"]) -> tuple[float, float]:
-    """Return price times distance to the bound it belongs to, and by how much bounds are missed, for rows ``low <= at <= high``."""
-    apart = np.where(price > 0.0, high - at, at - low)[price != 0.0]
-    missed = float(np.max(np.maximum(low - at, at - high), initial=0.0))
-    return float(np.abs(price[price != 0.0] * apart).sum()), missed
-
-
-_Pair = tuple["ndarray", "ndarray"]
-
-
-def _gained(slope: ndarray, sharp: ndarray, stands: _Pair, rates: _Pair, bounds: _Pair) -> Float[ndarray, " m"]:
-    """Return the most that each name can gain: of ``slope d - sharp d^2 / 2 - change of cost`` between its bounds, shape (m,)."""
-    (here, centre), (up, down) = stands, rates
-    bought, sold = here + (slope - up) / sharp, here + (slope + down) / sharp
-    best = np.where(bought > centre, bought, np.where(sold < centre, sold, centre))
-    best = np.minimum(np.maximum(best, bounds[0]), bounds[1])
-    move, before, after = best - here, here - centre, best - centre
-    paid = np.where(after > 0.0, up, -down) * after - np.where(before > 0.0, up, -down) * before
-    return np.asarray(np.maximum(slope * move - 0.5 * sharp * move**2 - paid, 0.0))
+        slack += cost
+        broken.append(missed)
+    sharp = (variance.specific + duals.kappa) * sigma.specific
+    slope = (problem.growth + problem.premium - pull - (variance.factor + duals.kappa) * (sigma.loadings @ exposure) - sharp * away)[free]
+    gap, missed = gained(slope, sharp[free], (weights[free], centre[free]), (rate_up, rate_down), (problem.lower, problem.upper))
+    return Proof(gap + slack, max(*broken, missed), problem.value(weights), slope)

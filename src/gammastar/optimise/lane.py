@@ -9,7 +9,7 @@ In ``y = w - benchmark`` of the names that can move, with factor exposures ``f =
 
 from __future__ import annotations
 
-__all__ = ["Lane", "RowSource", "lane_of", "same_array", "same_covariance"]
+__all__ = ["Lane", "RowSource", "entries_of", "lane_of", "same_array", "same_covariance"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from gammastar.core.rows import AbsoluteSum, Budget, LinearRows, RiskCone
+from gammastar.optimise.lane_steps import binding_lines, in_order, reach_of_trades
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -137,7 +138,7 @@ def lane_of(problem: Problem) -> Lane | None:
         gain=(problem.growth + problem.premium)[columns],
         loadings=sigma.loadings[columns].T,
         specific=sigma.specific[columns],
-        exposure=sigma.loadings.T @ away,
+        exposure=away @ sigma.loadings,
         rest=float(away @ (sigma.specific * away)),
         aversion=(variance.factor, variance.specific),
         lower=lower,
@@ -206,68 +207,31 @@ def _coupling(problem: Problem, base: ndarray, columns: ndarray, box: tuple[ndar
             found.append((np.ones((1, len(columns))), np.array([1.0 - row.maximum - invested]), np.array([1.0 - row.minimum - invested])))
             given.append((row, np.zeros(1, dtype=np.intp)))
         if isinstance(row, LinearRows):
-            lines, kept = _lines(row, base, columns, box)
+            kept, *lines = binding_lines(*entries_of(row.matrix), (row.lower, row.upper), base, columns, box)
             if len(kept) > MOST_ROWS:
                 return None
-            found.append(lines)
+            found.append((lines[0], lines[1], lines[2]))
             given.append((row, kept))
     rows, low, high = (np.concatenate([part[k] for part in found]) for k in range(3))
     if len(rows) > MOST_ROWS:
         return None
-    size = np.abs(rows).max(axis=1)
-    size[size == 0.0] = 1.0
-    low, high = low / size, high / size
-    equal = high - low <= PINNED
-    order = np.argsort(~equal, kind="stable")
-    place = np.argsort(order)
+    rows, low, high, equalities, place, size = in_order(rows, low, high, PINNED)
     ends = np.cumsum([0, *(len(kept) for _, kept in given)])
     sources = tuple(RowSource(row, kept, place[a:b], size[a:b]) for (row, kept), a, b in zip(given, ends[:-1], ends[1:], strict=True))
-    low, high = np.where(equal, 0.5 * (low + high), low), np.where(equal, 0.5 * (low + high), high)
-    return (rows / size[:, None])[order], low[order], high[order], int(equal.sum()), sources
+    return rows, low, high, equalities, sources
 
 
-def _lines(row: LinearRows, base: ndarray, columns: ndarray, box: tuple[ndarray, ndarray]) -> tuple[tuple[ndarray, ndarray, ndarray], ndarray]:
-    """Return the lines of `row` that the box does not keep by itself, with finite bounds, and which they are."""
-    middle, radius = np.zeros(len(base)), np.zeros(len(base))
-    middle[columns], radius[columns] = 0.5 * (box[0] + box[1]), 0.5 * (box[1] - box[0])
-    owner = _lines_of_entries(row.matrix)
-    at, reach, width = _products(row.matrix, owner, (base, middle, radius))
-    least, most = reach - width, reach + width
-    low, high = row.lower - at, row.upper - at
-    kept = np.flatnonzero((low > least) | (high < most))
-    dense = _dense(row.matrix, owner, kept)[:, columns]
-    margin = width[kept] + 1e-6  # a side that cannot bind is put out of reach
-    low = np.where(low > least, low, -np.inf)[kept]
-    high = np.where(high < most, high, np.inf)[kept]
-    return (dense, np.where(np.isfinite(low), low, least[kept] - margin), np.where(np.isfinite(high), high, most[kept] + margin)), kept
+def entries_of(matrix: Any) -> tuple[Float[ndarray, " entries"], Int[ndarray, " entries"], Int[ndarray, " ends"]]:
+    """Return the entries of a matrix line by line, the column of each, and where each line begins and ends."""
+    if sparse.issparse(matrix):
+        return _own(matrix.data, np.float64), _own(matrix.indices, np.int32), _own(matrix.indptr, np.int32)
+    lines, names = matrix.shape
+    return np.array(matrix, dtype=np.float64).reshape(-1), np.tile(np.arange(names, dtype=np.int32), lines), np.arange(0, lines * names + 1, names, dtype=np.int32)
 
 
-def _lines_of_entries(matrix: Any) -> Int[ndarray, " entries"] | None:
-    """Return the line of each entry of a sparse matrix; None of a dense one."""
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) if sparse.issparse(matrix) else None
-
-
-def _products(matrix: Any, owner: ndarray | None, sides: tuple[ndarray, ndarray, ndarray]) -> tuple[ndarray, ndarray, ndarray]:
-    """Return ``matrix @ base``, ``matrix @ middle`` and ``abs(matrix) @ radius``; on the entries themselves where the matrix is sparse, which is quicker."""
-    base, middle, radius = sides
-    if owner is None:
-        return matrix @ base, matrix @ middle, np.abs(matrix) @ radius
-    count, data, names = matrix.shape[0], matrix.data, matrix.indices
-    found = [np.bincount(owner, weights=part, minlength=count) for part in (data * base[names], data * middle[names], np.abs(data) * radius[names])]
-    return found[0], found[1], found[2]
-
-
-def _dense(matrix: Any, owner: ndarray | None, kept: Int[ndarray, " r"]) -> Float[ndarray, "r n"]:
-    """Return some lines of a matrix, dense."""
-    if owner is None:
-        return np.asarray(matrix[kept])
-    place = np.full(matrix.shape[0], -1)
-    place[kept] = np.arange(len(kept))
-    to = place[owner]
-    chosen = to >= 0
-    found = np.zeros((len(kept), matrix.shape[1]))
-    np.add.at(found, (to[chosen], matrix.indices[chosen]), matrix.data[chosen])
-    return found
+def _own(values: ndarray, kind: type) -> ndarray:
+    """Return an array as compiled code takes it: contiguous, writeable, of one type."""
+    return values if values.dtype == kind and values.flags.carray else np.array(values, dtype=kind)
 
 
 _Kinks = tuple["ndarray", "ndarray", "ndarray", "ndarray", "ndarray", tuple[AbsoluteSum, ...]]
@@ -278,10 +242,7 @@ def _kinks(problem: Problem, sums: list[AbsoluteSum], columns: ndarray, box: tup
     nothing = np.zeros(0)
     centre = problem.held if not problem.cost.free or not sums else sums[0].centre
     held = (centre - problem.benchmark)[columns]
-    most_up, most_down = float(np.maximum(box[1] - held, 0.0).sum()), float(np.maximum(held - box[0], 0.0).sum())
-    away = base - centre
-    away[columns] = 0.0
-    above, below = float(np.maximum(away, 0.0).sum()), float(np.maximum(-away, 0.0).sum())
+    most_up, most_down, above, below = reach_of_trades(held, base - centre, columns, *box)
     limited, totals = [], []
     for row in sums:
         total = row.limit - row.up * above - row.down * below

@@ -40,7 +40,6 @@ class Form(NamedTuple):
 
     Args:
         columns: (B', A') by name, shape (m, k + r).
-        half: the same over the root of specific variance.
         root: ``1 / sqrt(D)``, shape (m,).
         bought: slope at no price less the rate of buying, times root, shape (m,).
         sold: plus the rate of selling.
@@ -66,7 +65,6 @@ class Form(NamedTuple):
     """
 
     columns: ndarray
-    half: ndarray
     root: ndarray
     bought: ndarray
     sold: ndarray
@@ -151,24 +149,24 @@ def _form(
     m, k = loadings.shape
     r, q = len(low), len(up)
     c = k + r
-    columns, half, whole, root = np.empty((m, c)), np.empty((m, c)), np.zeros(c + q), np.empty(m)
+    columns, whole, root = np.empty((m, c)), np.zeros(c + q), np.empty(m)
     bought, sold = np.empty(m), np.empty(m)
     every = 0.0
     for i in range(m):
         over = 1.0 / math.sqrt(specific[i])
+        inverse = over * over
         root[i] = over
-        every += over * over
+        every += inverse
         for j in range(k):
             columns[i, j] = loadings[i, j]
         for j in range(r):
             columns[i, k + j] = rows[j, i]
         for j in range(c):
-            half[i, j] = columns[i, j] * over
-            whole[j] += half[i, j] * half[i, j]
+            whole[j] += columns[i, j] * columns[i, j] * inverse
         bought[i] = (gain[i] - buy[i]) * over if len(held) else gain[i] * over
         sold[i] = (gain[i] + sell[i]) * over if len(held) else gain[i] * over
     whole[c:] = every
-    return Form(columns, half, root, bought, sold, whole, gain, specific, lower, upper, held, buy, sell, exposure, low, high, up, down, total,
+    return Form(columns, root, bought, sold, whole, gain, specific, lower, upper, held, buy, sell, exposure, low, high, up, down, total,
                 equalities, factor, least, squared, rest)  # fmt: skip
 
 
@@ -232,7 +230,7 @@ def _settled(form: Form, at: At) -> bool:
 @compiled
 def _model(form: Form, at: At, damping: float) -> Model:
     """Return the model at a point, damped in parts of the Hessian with all names free."""
-    k, c, q, p = len(form.exposure), form.half.shape[1], len(form.up), len(at.price)
+    k, c, q, p = len(form.exposure), form.columns.shape[1], len(form.up), len(at.price)
     sigma = form.least + at.kappa
     ratio = sigma / max(form.factor + at.kappa, LEAST_AVERSION)
     tilt = ratio * (form.factor - form.least)
@@ -245,12 +243,13 @@ def _model(form: Form, at: At, damping: float) -> Model:
         side = at.side[i]
         if side == 0:
             continue
+        root = form.root[i]
         for j in range(c):
-            half[row, j] = form.half[i, j]
+            half[row, j] = form.columns[i, j] * root
         for j in range(q):
-            half[row, c + j] = (form.up[j] if side > 0 else -form.down[j]) * form.root[i]
+            half[row, c + j] = (form.up[j] if side > 0 else -form.down[j]) * root
         half[row, p] = form.bought[i] if side > 0 else form.sold[i]
-        half[row, p + 1] = at.y[i] / form.root[i]
+        half[row, p + 1] = at.y[i] / root
         row += 1
     products = np.dot(half.T, half)
     matrix = products[:p, :p].copy()

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from gammastar.core.rows import Bounds, Budget, ConvexRow, DiscreteRow, Row
+from gammastar.core.rows import Bounds, Budget, ConvexRow, DiscreteRow
 from gammastar.mandate.strategy import VolatilityCapture
 from gammastar.market.missing import PATIENCE
+from gammastar.optimise.lane_steps import choose
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gammastar.market.moment import Moment
 
 LONG_ONLY = "long_only"
+_CONVEX, _DISCRETE = get_args(ConvexRow), get_args(DiscreteRow)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,8 +179,9 @@ def state_problem(
     rules = [rule for rule in mandate.rules if rule.name not in without]
     names = tuple(rule.name for rule in rules)
     rows = tuple(row for rule in rules for row in rule.rows(moment))
-    choice = _choose(moment, neutral_names(mandate, moment), names, _hard_bounds(rows, elastic))
-    box, free, hard = choice.box, choice.free, {id(row) for row in _hard_bounds(rows, elastic)}
+    bounds = tuple(row for row in rows if isinstance(row, Bounds) and row.penalty is None and row.rule not in elastic)  # what no amount can move
+    choice = _choose(moment, neutral_names(mandate, moment), names, bounds)
+    box, free, hard = choice.box, choice.free, {id(row) for row in bounds}
     budget = next((row for row in rows if isinstance(row, Budget)), None)
     return Problem(
         benchmark=mu,
@@ -197,8 +200,8 @@ def state_problem(
         lower_slope=box.lower_slope[free],
         upper_slope=box.upper_slope[free],
         tied=choice.tied[free],
-        rows=tuple(row for row in rows if isinstance(row, get_args(ConvexRow)) and id(row) not in hard),
-        discrete=tuple(row for row in rows if isinstance(row, get_args(DiscreteRow))),
+        rows=tuple(row for row in rows if isinstance(row, _CONVEX) and id(row) not in hard),
+        discrete=tuple(row for row in rows if isinstance(row, _DISCRETE)),
         rules=names,
         elastic=tuple(name for name in names if name in elastic),
         crossed=choice.crossed,
@@ -215,37 +218,19 @@ def _penalties(strategy: VolatilityCapture, moment: Moment) -> tuple[Variance, .
     return tuple(found)
 
 
-def _hard_bounds(rows: tuple[Row, ...], elastic: frozenset[str]) -> tuple[Bounds, ...]:
-    """Return the bounds that no amount can move: neither soft nor of an elastic rule."""
-    return tuple(row for row in rows if isinstance(row, Bounds) and row.penalty is None and row.rule not in elastic)
-
-
 def _choose(moment: Moment, neutral: Bool[ndarray, " n"], names: tuple[str, ...], bounds: tuple[Bounds, ...]) -> _Choice:
     """Return which names are free and where the others stand."""
-    mu, members = moment.benchmark, moment.members
-    box = _Box.long_only(len(mu))
+    box = _Box.long_only(len(neutral))
     for row in bounds:
         box.tighten(row, names.index(row.rule))
-    top = np.maximum(box.upper, box.lower)
-    pinned, outside = np.clip(mu, box.lower, top), np.clip(0.0, box.lower, top)
-    crossed = _crossed(box, members | (outside > 0.0), names)
-    # a neutral name that a bound moves off its benchmark weight moves with the bound: it is left to the solver, between equal bounds
-    moved = neutral & (pinned != mu) & ((box.lower_slope != 0.0) | (box.upper_slope != 0.0))
-    moved |= ~members & (outside > 0.0) & (box.lower_slope != 0.0)  # so does a name outside the benchmark that may not be sold
-    stands = np.where(members, pinned, outside)
-    box.lower, box.upper = np.where(moved, stands, box.lower), np.where(moved, stands, box.upper)
-    # a name between equal bounds stays with the solver too, so that the rule that holds it has its price
-    held_by_rule = members & ~neutral & (box.upper == box.lower) & ((box.lower_slope != 0.0) | (box.upper_slope != 0.0))
-    free = np.flatnonzero((members & ~neutral & (box.upper > box.lower)) | moved | held_by_rule)
-    fixed = stands.copy()
-    fixed[free] = 0.0
-    return _Choice(box, free, fixed, moved, crossed)
+    free, fixed, moved, crossed = choose(np.array(moment.benchmark), neutral, (box.lower, box.upper), (box.lower_slope, box.upper_slope))
+    return _Choice(box, free, fixed, moved, _crossed(box, crossed, names))
 
 
-def _crossed(box: _Box, there: Bool[ndarray, " n"], names: tuple[str, ...]) -> tuple[tuple[str, str, int], ...]:
+def _crossed(box: _Box, where: Int[ndarray, " crossed"], names: tuple[str, ...]) -> tuple[tuple[str, str, int], ...]:
     """Return, for each pair of rules whose bounds cross, the first asset where they do."""
     found: dict[tuple[str, str], int] = {}
-    for i in np.flatnonzero(there & (box.lower > box.upper + 1e-12)):
+    for i in where.tolist():
         low, high = int(box.lower_rule[i]), int(box.upper_rule[i])
-        found.setdefault((names[low] if low >= 0 else LONG_ONLY, names[high]), int(i))
+        found.setdefault((names[low] if low >= 0 else LONG_ONLY, names[high]), i)
     return tuple((low, high, column) for (low, high), column in found.items())

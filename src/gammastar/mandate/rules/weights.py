@@ -164,8 +164,7 @@ class GroupActive(RuleOptions):
         labels, codes = moment.group(self.attribute)
         own, one = dict(self.limits), np.ones(len(labels))
         limits = np.array([own.get(label, self.limit) for label in labels])
-        matrix = indicator(codes, len(limits))
-        held = matrix @ moment.benchmark
+        matrix, held = indicator(codes, len(limits)), np.bincount(codes, weights=moment.benchmark, minlength=len(limits))
         return (LinearRows(self.name, tuple(labels), matrix, held - limits, held + limits, -one, one, self.penalty),)
 
     def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading:
