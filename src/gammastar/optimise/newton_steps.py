@@ -561,7 +561,7 @@ def search(
             at, since = _softer(form, at), 0
         found, way, turn, longest = _ahead(form, at, damping, not limited)
         if not found and limited:
-            found, way, turn, longest = _ahead(form, at, damping, True)
+            found, way, turn, longest = _ahead(form, at, damping, limited)  # kappa stays
         if not found:
             break
         at, length = _line(form, at, way, turn, longest)
