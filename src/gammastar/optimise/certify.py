@@ -90,7 +90,7 @@ def prove(problem: Problem, weights: Float[ndarray, " n"], duals: Duals) -> Proo
     rate_up, rate_down, centre = problem.cost.buy[free], problem.cost.sell[free], problem.held
     for place, row in enumerate(problem.rows):
         if isinstance(row, LinearRows):
-            cost, missed = priced_lines(*entries_of(row.matrix), weights, pull, (duals.linear[place], row.lower, row.upper))
+            cost, missed = priced_lines(entries_of(row.matrix), weights, pull, (duals.linear[place], row.lower, row.upper))
         elif isinstance(row, AbsoluteSum):
             each, trade = duals.sums[place], weights - row.centre
             reached = row.up * float(np.maximum(trade, 0.0).sum()) + row.down * float(np.maximum(-trade, 0.0).sum())

@@ -152,11 +152,10 @@ def _certified(problem: Problem, lane: Lane, found: Multipliers | None, *, by_ne
     """Return an answer if it can be proved."""
     if found is None:
         return None
-    weights = problem.fixed.copy()
-    weights[problem.free] = 0.5 * (problem.lower + problem.upper)  # where bounds leave no room
-    columns = problem.free[lane.moving]
-    weights[columns] = problem.benchmark[columns] + found.y
-    weights[columns] = np.minimum(np.maximum(weights[columns], problem.lower[lane.moving]), problem.upper[lane.moving])
+    weights, columns = problem.fixed.copy(), problem.free[lane.moving]
+    if len(columns) < len(problem.free):
+        weights[problem.free] = 0.5 * (problem.lower + problem.upper)  # where bounds leave no room
+    weights[columns] = np.minimum(np.maximum(problem.benchmark[columns] + found.y, problem.lower[lane.moving]), problem.upper[lane.moving])
     duals = duals_of(problem, lane, found)
     proof = prove(problem, weights, duals)
     if not proof.holds:

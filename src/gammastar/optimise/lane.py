@@ -18,7 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from gammastar.core.rows import AbsoluteSum, Budget, LinearRows, RiskCone
-from gammastar.optimise.lane_steps import binding_lines, in_order, reach_of_trades
+from gammastar.optimise.lane_steps import Entries, binding_lines, in_order, reach_of_trades
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -115,15 +115,16 @@ def lane_of(problem: Problem) -> Lane | None:
         return None
     free, variance, sigma = problem.free, problem.variances[0], problem.variances[0].covariance
     moves = problem.upper - problem.lower > PINNED
-    moving, columns = np.flatnonzero(moves), free[moves]
+    moving = np.flatnonzero(moves)
     if not len(moving):
         return None
-    still = problem.fixed.copy()
-    still[free] = np.where(moves, 0.0, 0.5 * (problem.lower + problem.upper))
-    still[columns] = problem.benchmark[columns]  # weights at y = 0
-    away = still - problem.benchmark
+    columns, still = free[moving], problem.fixed.copy()
     mu = problem.benchmark[columns]
-    lower, upper = problem.lower[moves] - mu, np.minimum(problem.upper[moves], NO_BOUND) - mu
+    if len(moving) < len(free):
+        still[free] = 0.5 * (problem.lower + problem.upper)
+    still[columns] = mu  # weights at y = 0
+    away = still - problem.benchmark
+    lower, upper = problem.lower[moving] - mu, np.minimum(problem.upper[moving], NO_BOUND) - mu
     coupling = _coupling(problem, still, columns, (lower, upper))
     if coupling is None:
         return None
@@ -132,13 +133,12 @@ def lane_of(problem: Problem) -> Lane | None:
     if kinks is None:
         return None
     buy, sell, up, down, total, limited = kinks
-    cone = cones[0] if cones else None
     return Lane(
         moving=moving,
         gain=(problem.growth + problem.premium)[columns],
         loadings=sigma.loadings[columns].T,
         specific=sigma.specific[columns],
-        exposure=away @ sigma.loadings,
+        exposure=away @ sigma.loadings if away.any() else np.zeros(sigma.loadings.shape[1]),
         rest=float(away @ (sigma.specific * away)),
         aversion=(variance.factor, variance.specific),
         lower=lower,
@@ -147,7 +147,7 @@ def lane_of(problem: Problem) -> Lane | None:
         low=low,
         high=high,
         equalities=equalities,
-        limit=None if cone is None else cone.limit,
+        limit=cones[0].limit if cones else None,
         held=held,
         buy=buy,
         sell=sell,
@@ -156,7 +156,7 @@ def lane_of(problem: Problem) -> Lane | None:
         total=total,
         sources=sources,
         sums=limited,
-        cone=cone,
+        cone=cones[0] if cones else None,
     )
 
 
@@ -207,7 +207,7 @@ def _coupling(problem: Problem, base: ndarray, columns: ndarray, box: tuple[ndar
             found.append((np.ones((1, len(columns))), np.array([1.0 - row.maximum - invested]), np.array([1.0 - row.minimum - invested])))
             given.append((row, np.zeros(1, dtype=np.intp)))
         if isinstance(row, LinearRows):
-            kept, *lines = binding_lines(*entries_of(row.matrix), (row.lower, row.upper), base, columns, box)
+            kept, *lines = binding_lines(entries_of(row.matrix), (row.lower, row.upper), base, columns, box)
             if len(kept) > MOST_ROWS:
                 return None
             found.append((lines[0], lines[1], lines[2]))
@@ -216,12 +216,15 @@ def _coupling(problem: Problem, base: ndarray, columns: ndarray, box: tuple[ndar
     if len(rows) > MOST_ROWS:
         return None
     rows, low, high, equalities, place, size = in_order(rows, low, high, PINNED)
-    ends = np.cumsum([0, *(len(kept) for _, kept in given)])
-    sources = tuple(RowSource(row, kept, place[a:b], size[a:b]) for (row, kept), a, b in zip(given, ends[:-1], ends[1:], strict=True))
-    return rows, low, high, equalities, sources
+    sources, start = [], 0
+    for source, kept in given:
+        stop = start + len(kept)
+        sources.append(RowSource(source, kept, place[start:stop], size[start:stop]))
+        start = stop
+    return rows, low, high, equalities, tuple(sources)
 
 
-def entries_of(matrix: Any) -> tuple[Float[ndarray, " entries"], Int[ndarray, " entries"], Int[ndarray, " ends"]]:
+def entries_of(matrix: Any) -> Entries:
     """Return the entries of a matrix line by line, the column of each, and where each line begins and ends."""
     if sparse.issparse(matrix):
         return _own(matrix.data, np.float64), _own(matrix.indices, np.int32), _own(matrix.indptr, np.int32)
@@ -241,9 +244,9 @@ def _kinks(problem: Problem, sums: list[AbsoluteSum], columns: ndarray, box: tup
     """Return where costs and limited sums have their kinks, and their rates; empty where there are none."""
     nothing = np.zeros(0)
     centre = problem.held if not problem.cost.free or not sums else sums[0].centre
-    held = (centre - problem.benchmark)[columns]
-    most_up, most_down, above, below = reach_of_trades(held, base - centre, columns, *box)
+    held = centre[columns] - problem.benchmark[columns]
     limited, totals = [], []
+    most_up, most_down, above, below = reach_of_trades(held, base - centre, columns, *box) if sums else (0.0, 0.0, 0.0, 0.0)
     for row in sums:
         total = row.limit - row.up * above - row.down * below
         if row.up * most_up + row.down * most_down > total:

@@ -1,17 +1,20 @@
 """The loops of `gammastar.optimise.problem`, `lane` and `certify` over names, compiled.
 
-A sparse matrix is given as its entries line by line: `data`, the column of each entry, and where each line begins and ends. Arrays must be contiguous
+Arrays must be contiguous
 and writeable, or the code is compiled once more for theirs.
 """
 
 from __future__ import annotations
 
-__all__ = ["binding_lines", "choose", "gained", "in_order", "priced_lines", "reach_of_trades"]
+__all__ = ["Entries", "binding_lines", "choose", "gained", "in_order", "priced_lines", "reach_of_trades"]
 
 import numpy as np
 from numpy import ndarray
 
 from gammastar.core.compiled import compiled
+
+Entries = tuple[ndarray, ndarray, ndarray]
+"""Of a sparse matrix, line by line: the values, the column of each, and where each line begins and ends, shape (r + 1,)."""
 
 
 @compiled
@@ -54,19 +57,18 @@ def choose(mu: ndarray, neutral: ndarray, box: tuple[ndarray, ndarray], slopes: 
 
 @compiled
 def binding_lines(
-    data: ndarray, columns: ndarray, ends: ndarray, sides: tuple[ndarray, ndarray], base: ndarray, moving: ndarray, box: tuple[ndarray, ndarray]
+    entries: Entries, sides: tuple[ndarray, ndarray], base: ndarray, moving: ndarray, box: tuple[ndarray, ndarray]
 ) -> tuple[ndarray, ndarray, ndarray, ndarray]:
     """Return the lines ``low <= matrix @ (base + y) <= high`` that the box of y does not keep by itself: which, dense, with finite bounds on y.
 
     Args:
-        data: entries of the matrix.
-        columns: theirs.
-        ends: where lines begin and end, shape (r + 1,).
+        entries: of the matrix.
         sides: lower and upper bounds, shape (r,).
         base: weights at y = 0, shape (n,).
         moving: columns of y, shape (m,).
         box: lower and upper bounds of y, shape (m,).
     """
+    data, columns, ends = entries
     lines = len(ends) - 1
     place = np.full(len(base), -1)
     for i in range(len(moving)):
@@ -155,19 +157,16 @@ def reach_of_trades(held: ndarray, away: ndarray, columns: ndarray, lower: ndarr
 
 
 @compiled
-def priced_lines(
-    data: ndarray, columns: ndarray, ends: ndarray, weights: ndarray, pull: ndarray, lines: tuple[ndarray, ndarray, ndarray]
-) -> tuple[float, float]:
+def priced_lines(entries: Entries, weights: ndarray, pull: ndarray, lines: tuple[ndarray, ndarray, ndarray]) -> tuple[float, float]:
     """Return price times distance to the bound it belongs to, summed over lines, and by how much bounds are missed; add ``matrix' price`` to `pull`.
 
     Args:
-        data: entries of the matrix.
-        columns: theirs.
-        ends: where lines begin and end, shape (r + 1,).
+        entries: of the matrix.
         weights: shape (n,).
         pull: shape (n,).
         lines: price, lower and upper bound of each line, shape (r,).
     """
+    data, columns, ends = entries
     price, low, high = lines
     slack, missed = 0.0, 0.0
     for line in range(len(price)):

@@ -1,6 +1,6 @@
 """The loops of `gammastar.optimise.newton`, compiled: a step at 500 names takes about as long as ten calls of NumPy.
 
-Arrays of a lane are passed as they are in `gammastar.optimise.lane`; ``p = k + r + q`` prices stand one after the other: factors, rows, limited sums.
+Numba's cache looks at one file for what has changed, so what is compiled into one function stands here together. Arrays of a lane are passed as they are in `gammastar.optimise.lane`; ``p = k + r + q`` prices stand one after the other: factors, rows, limited sums.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ import numpy as np
 from numpy import ndarray
 
 from gammastar.core.compiled import compiled
+
+_Three = tuple[ndarray, ndarray, ndarray]
+_Four = tuple[ndarray, ndarray, ndarray, ndarray]
+_Six = tuple[ndarray, ndarray, ndarray, ndarray, ndarray, ndarray]
 
 STEPS, PATIENCE = 30, 10
 """Newton steps, and steps without halving what the couplings miss, after which the interior point is the better way."""
@@ -138,14 +142,13 @@ class Model(NamedTuple):
 
 
 @compiled
-def _form(
-    loadings: ndarray, rows: ndarray, names: tuple[ndarray, ...], kinks: tuple[ndarray, ...], sides: tuple[ndarray, ...], scalars: tuple[float, ...], equalities: int
-) -> Form:
-    """Return the form of a lane's arrays, `loadings` of shape (m, k) and `rows` of shape (r, m)."""
+def _form(matrices: tuple[ndarray, ndarray], names: _Four, kinks: _Three, sides: _Six, scalars: tuple[int, float, float, float, float]) -> Form:
+    """Return the form of a lane's arrays."""
+    loadings, rows = matrices
     gain, specific, lower, upper = names
     held, buy, sell = kinks
     exposure, low, high, up, down, total = sides
-    factor, least, squared, rest = scalars
+    equalities, factor, least, squared, rest = scalars
     m, k = loadings.shape
     r, q = len(low), len(up)
     c = k + r
@@ -347,7 +350,7 @@ def _turn(form: Form, at: At, model: Model, moves: ndarray) -> float:
 
 
 @compiled
-def _aim(form: Form, at: At, model: Model, outside: ndarray, fixed: bool) -> tuple[bool, ndarray, float, ndarray]:
+def _aim(form: Form, at: At, model: Model, outside: ndarray, fixed: bool) -> tuple[bool, ndarray, float, ndarray]:  # noqa: FBT001 - compiled functions take all by position
     """Return the prices and kappa where the couplings hold, but for those `outside`, whose prices are zero, and what the couplings then miss.
 
     The first value is False where the damped Hessian has no root.
@@ -386,13 +389,13 @@ def _rise(form: Form, at: At, way: ndarray, turn: float) -> float:
 
 
 @compiled
-def _ahead(form: Form, at: At, damping: float, fixed: bool) -> tuple[bool, ndarray, float, float]:
+def _ahead(form: Form, at: At, damping: float, fixed: bool) -> tuple[bool, ndarray, float, float]:  # noqa: FBT001 - compiled functions take all by position
     """Return a direction in the prices and in kappa along which the dual rises, and how far it may be followed; False first where there is none.
 
     Prices of inequalities that would change sign are first held at zero. If the dual does not rise that way, only those that are zero already are, and
     the way ends where the first of the others comes to zero.
     """
-    k, r, p = len(form.exposure), len(form.low), len(at.price)
+    k, p = len(form.exposure), len(at.price)
     model = _model(form, at, damping)
     now, side = at.price, np.zeros(p)
     idle = np.zeros(p, dtype=np.bool_)
@@ -430,7 +433,7 @@ def _ahead(form: Form, at: At, damping: float, fixed: bool) -> tuple[bool, ndarr
 @compiled
 def _pull(form: Form, price: ndarray) -> ndarray:
     """Return v: gain less prices."""
-    return form.gain - np.dot(form.columns, price[: form.columns.shape[1]])
+    return np.asarray(form.gain - np.dot(form.columns, price[: form.columns.shape[1]]))
 
 
 @compiled
@@ -520,35 +523,31 @@ def _bounds(form: Form, at: At) -> tuple[ndarray, ndarray]:
 
 @compiled
 def search(
-    loadings: ndarray, rows: ndarray, names: tuple[ndarray, ...], kinks: tuple[ndarray, ...], sides: tuple[ndarray, ...], scalars: tuple[float, ...],
-    equalities: int, start: ndarray, kappa: float,
-) -> tuple[bool, ndarray, ndarray, float, ndarray, ndarray, int]:  # fmt: skip
+    matrices: tuple[ndarray, ndarray], names: _Four, kinks: _Three, sides: _Six, scalars: tuple[int, float, float, float, float], start: tuple[ndarray, float]
+) -> tuple[bool, ndarray, ndarray, float, ndarray, ndarray, int]:
     """Return whether the prices settled, and y, prices, kappa, multipliers of upper and of lower bounds, and steps.
 
     Args:
-        loadings: B, shape (m, k).
-        rows: A, shape (r, m).
+        matrices: B, shape (m, k), and A, shape (r, m).
         names: gain, specific, lower, upper, each of shape (m,).
         kinks: held, buy, sell, each of shape (m,) or empty.
         sides: exposure, low, high, up, down, total.
-        scalars: aversions to factor and to specific risk, squared limit (infinite without one), rest.
-        equalities: how many of the rows.
-        start: prices to start from, shape (p,); empty for those of a portfolio without factor risk.
-        kappa: to start from, with `start`.
+        scalars: how many rows are equalities, aversions to factor and to specific risk, squared limit (infinite without one), rest.
+        start: prices to start from, shape (p,), and kappa; empty for those of a portfolio without factor risk.
     """
-    form = _form(loadings, rows, names, kinks, sides, scalars, equalities)
+    form = _form(matrices, names, kinks, sides, scalars)
     k, limited = len(form.exposure), form.squared < np.inf
-    price = start
-    if not len(start):
+    price, kappa = start
+    if not len(price):
         middle = form.gain.mean()
         kappa = _first_kappa(form, form.gain - middle)
         price = np.zeros(k + len(form.low) + len(form.up))
-        for j in range(equalities):
-            if (rows[j] == 1.0).all():
+        for j in range(form.equalities):
+            if (matrices[1][j] == 1.0).all():
                 price[k + j] = middle
     at = _at(form, price, kappa, _pull(form, price))
     damping, least_missed, since, steps, settled = REGULAR, np.inf, 0, 0, False
-    for steps in range(STEPS + 1):  # noqa: B007 - told below
+    for steps in range(STEPS + 1):
         settled = _settled(form, at)
         if settled or steps == STEPS:
             break
