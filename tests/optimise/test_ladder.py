@@ -107,6 +107,16 @@ def test_two_hundred_problems_of_all_sizes(capsys: pytest.CaptureFixture[str]) -
     assert min(tally.conflicts, tally.binding, tally.slack, tally.vertices) >= 5
 
 
+def test_rows_that_miss_each_other_by_half_a_millionth_are_a_conflict() -> None:
+    """The cone solver reaches its last iteration on these sectors with this turnover; either alone can be kept."""
+    problem = stress_problem(104_975)
+    both = solve(problem)
+    assert both.outcome is Outcome.INFEASIBLE
+    assert {rule for rule, share in both.certificate.items() if share > 1e-3} == {"sector", "turnover"}
+    for rule in ("sector", "turnover"):
+        assert solve(replace(problem, rows=tuple(row for row in problem.rows if row.rule != rule))).outcome is Outcome.SOLVED
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_ten_thousand_problems_of_all_sizes(block: int, capsys: pytest.CaptureFixture[str]) -> None:
