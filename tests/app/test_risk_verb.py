@@ -108,7 +108,9 @@ def test_monthly_data_alone_is_not_enough(gammastar, dataset, mandates, tmp_path
     assert "daily" in answer.err
 
 
-def test_the_learnt_slope_starts_from_one(gammastar, base):
-    slopes = gammastar(*base, *SPAN, "--json").json["slopes"]
-    assert slopes[0] == 1.0
+def test_what_is_learnt_starts_from_no_correction(gammastar, base):
+    told = gammastar(*base, *SPAN, "--json").json
+    slopes, levels = told["slopes"], told["levels"]
+    assert slopes[0] == levels[0] == 1.0
+    assert all(level > 0.0 for level in levels)
     assert all(0.0 <= slope <= 1.0 for slope in slopes)

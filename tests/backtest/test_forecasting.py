@@ -18,7 +18,7 @@ from gammastar.errors import ConflictError, StaleDataError, UsageError
 from gammastar.mandate import ActiveWeight, Clocks, Generated, Mandate, TrackingError, WeightBounds
 from gammastar.market.calendar import Clock
 from gammastar.optimise import propose
-from gammastar.risk.calibration import GrowthSlope, realised_relative_variances
+from gammastar.risk.calibration import GrowthCalibration, realised_relative_variances
 from gammastar.risk.evaluate import Span
 from gammastar.risk.statistical import StatisticalFactors
 from gammastar.simulate import History, simulate_history
@@ -104,17 +104,17 @@ def test_forecasts_and_returns_are_those_of_the_proposals(market) -> None:
     assert tuple(told.expected) == GROWTH
 
 
-def test_the_learnt_slope_knows_the_past_alone(market) -> None:
+def test_the_learnt_calibration_knows_the_past_alone(market) -> None:
     panel, sigma = market
     found = walk_forecasts(mandate(sigma), panel, (np.datetime64("2011-01-31"), np.datetime64("2011-05-31")))
-    learnt = GrowthSlope()
+    learnt = GrowthCalibration()
     for k, day in enumerate(found.decisions[:-1]):
-        assert found.slopes[k] == pytest.approx(learnt.slope, rel=1e-12)
+        assert (found.slopes[k], found.levels[k]) == pytest.approx((learnt.slope, learnt.level), rel=1e-12)
         at, until = (panel.calendar.position(d) for d in (day, found.decisions[k + 1]))
         tau = sigma.relative_variances(panel.benchmark[at])
         learnt = learnt.after(realised_relative_variances(panel.returns[at + 1 : until + 1], panel.benchmark_returns[at + 1 : until + 1], annual=252.0), tau)
-    assert found.slopes[0] == 1.0
-    assert found.slopes[-1] == pytest.approx(learnt.slope, rel=1e-12)
+    assert (found.slopes[0], found.levels[0]) == (1.0, 1.0)
+    assert (found.slopes[-1], found.levels[-1]) == pytest.approx((learnt.slope, learnt.level), rel=1e-12)
 
 
 def test_nothing_later_than_a_decision_changes_its_forecasts(small_panel: Panel) -> None:

@@ -113,7 +113,7 @@ SHORT = 'name = "x"\n[strategy]\nkind = "volatility_capture"\n'
 OTHERS = (
     SHORT + 'growth = { kind = "arithmetic", blend = 0.5 }\n[second_benchmark]\nkind = "generated"\nfunction = "entropy"\nshift = 0.5\n',
     SHORT + 'growth = { kind = "rank", buckets = 5, window = 1000 }\n[second_benchmark]\nkind = "given"\nfile = "weights.csv"\nknown = 2015-01-01\n',
-    SHORT + '[risk]\nkind = "hybrid"\ncomponents = 8\nown_sensitivities = false\n[second_risk]\nkind = "hybrid"\ncomponents = 5\nown_sensitivities = true\n',
+    SHORT + '[risk]\nkind = "hybrid"\ncomponents = 8\nown_sensitivities = true\nsurge_half_life = 4\n[second_risk]\nkind = "hybrid"\ncomponents = 5\nown_sensitivities = true\nsurge_half_life = 0\n',
     SHORT + '[risk]\nkind = "exponential_sample"\nhalf_life = 100\n[second_risk]\nkind = "exponential_sample"\nhalf_life = 200\n',
     'name = "x"\n[strategy]\nkind = "generated"\nfunction = "diversity"\np = 0.5\nbet = 0.5\n',
     'name = "x"\n[strategy]\nkind = "generated"\nfunction = "entropy"\nshift = 0.5\n',

@@ -16,6 +16,7 @@ from gammastar.mandate import Mandate, TrackingError, Turnover
 from gammastar.optimise import solver, why
 from gammastar.optimise.certify import Duals, prove
 from gammastar.optimise.fast import FastAnswer, fast_answer
+from gammastar.optimise.lane_steps import choose
 from gammastar.optimise.problem import state_problem
 from gammastar.optimise.solver import Answer, Outcome, Rung, solve
 
@@ -150,6 +151,42 @@ def test_the_gap_bounds_what_other_weights_could_gain(cases: list[Case]) -> None
         assert proof.value + proof.gap >= problem.value(case.fast.weights) - 1e-12, case.seed
         looked += 1
     assert looked >= 5
+
+
+def test_the_proof_tells_by_how_much_rows_are_missed() -> None:
+    """Weights at random, far and near: what the proof says is broken is what the rows written a second time say."""
+    rng = np.random.default_rng(6)
+    for seed in range(40):
+        problem = stress_problem(seed, largest=SMALL)
+        linear = {k: np.zeros(len(row.lower)) for k, row in enumerate(problem.rows) if isinstance(row, LinearRows)}
+        none = Duals(0.0, linear, {k: 0.0 for k, row in enumerate(problem.rows) if isinstance(row, AbsoluteSum)}, 0.0)
+        for size in (1e-9, 1e-4, 0.3):
+            weights = problem.benchmark * np.exp(rng.normal(rng.normal(0.0, size), size, len(problem.benchmark)))
+            weights[np.setdiff1d(np.arange(len(weights)), problem.free)] = problem.fixed[np.setdiff1d(np.arange(len(weights)), problem.free)]
+            assert prove(problem, weights, none).broken == pytest.approx(max(missed(problem, weights), 0.0), abs=1e-12)
+
+
+def test_names_are_chosen_as_the_definitions_say() -> None:
+    """Loops over names against whole arrays: who is free, where the others stand, who follows a bound, where bounds cross."""
+    rng = np.random.default_rng(7)
+    some = np.array([0.0, 0.0, 0.01, 0.02, 0.03])
+    for _ in range(200):
+        mu, lower, upper = rng.choice(some, 30), rng.choice(some, 30), rng.choice([0.0, 0.01, 0.02, 0.04, np.inf], 30)
+        neutral, slopes = (mu > 0.0) & (rng.random(30) < 0.4), tuple(rng.choice([0.0, 1.0], 30) for _ in range(2))
+        members, top, yields = mu > 0.0, np.maximum(upper, lower), (slopes[0] != 0.0) | (slopes[1] != 0.0)
+        pinned, outside = np.clip(mu, lower, top), np.clip(0.0, lower, top)
+        stands = np.where(members, pinned, outside)
+        follows = (neutral & (pinned != mu) & yields) | (~members & (outside > 0.0) & (slopes[0] != 0.0))
+        low, high = np.where(follows, stands, lower), np.where(follows, stands, upper)
+        chosen = follows | (members & ~neutral & ((high > low) | ((high == low) & yields)))
+        crossing = (members | (outside > 0.0)) & (lower > upper)
+        free, fixed, moved, crossed = choose(mu, neutral, (lower, upper), slopes)
+        np.testing.assert_array_equal(crossed, np.flatnonzero(crossing))
+        np.testing.assert_array_equal(free, np.flatnonzero(chosen))
+        np.testing.assert_array_equal(fixed, np.where(chosen, 0.0, stands))
+        np.testing.assert_array_equal(moved, follows)
+        np.testing.assert_array_equal(lower, low)
+        np.testing.assert_array_equal(upper, high)
 
 
 def test_an_answer_that_is_not_proved_goes_to_the_cone_solver(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ def test_short_and_poor_studies_give_a_whole_page(study: RiskStudy) -> None:
     """Few sessions, no growth forecast that is positive, no sectors."""
     told = study.forecasts
     short = Forecasts(told.sessions[:40], told.groups[:2], told.realised[:40, :4], told.forecast[:40, :4], told.captured[:40], {"raw": np.zeros(40)})
-    poor = replace(study, forecasts=short, windows=(score(short, whole(short)),), decisions=study.decisions[:2], exposures={"size": np.zeros(2)}, slopes=np.ones(2))
+    poor = replace(study, forecasts=short, windows=(score(short, whole(short)),), decisions=study.decisions[:2], exposures={"size": np.zeros(2)}, slopes=np.ones(2), levels=np.ones(2))
     assert "Risk evaluation" in risk_page(poor)
     assert "optimised" in risk_summary(poor)
 

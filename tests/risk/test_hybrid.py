@@ -121,7 +121,7 @@ def test_the_regressions_are_constrained_least_squares() -> None:
 def test_residual_variance_is_each_name_s_own_weighted_mean_square() -> None:
     """Nothing is moved across names: with the factors' part taken away, an explicit loop over the name's own residuals is what is left."""
     m = moment(4)
-    plain = replace(SMALL, own_sensitivities=False)
+    plain = replace(SMALL, surge_half_life=0.0)
     found, sigma = cross_sections(m, window=120, styles=STYLES), plain.estimate(m)
     none = replace(plain, components=0).estimate(m)
     for i in range(24):
@@ -304,20 +304,61 @@ def over_truth(sigma: FactoredCovariance, truth: FactoredCovariance, active: np.
     return float(np.sqrt(sigma.quadratic(active) / truth.quadratic(active)))
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13])
-def test_planted_risk_is_recovered_for_random_and_for_optimised_portfolios(seed: int) -> None:
-    """Forecast over true risk with the default model: within 5% for random active portfolios, within 10% for what the forecast itself optimised."""
-    m, truth = planted(seed)
-    sigma, rng = HybridFactors().estimate(m), np.random.default_rng(seed)
-    ratios = []
-    for _ in range(60):
-        active = rng.standard_normal(300) * np.minimum(m.benchmark, 0.005)
-        ratios.append(over_truth(sigma, truth, active - active.mean()))
-    assert np.mean(ratios) == pytest.approx(1.0, abs=0.05)
-    assert np.sqrt(np.mean((np.array(ratios) - 1.0) ** 2)) < 0.05
-    best = capture_weights(sigma, m.benchmark, 0.02)
-    assert over_truth(sigma, truth, best) == pytest.approx(1.0, abs=0.10)
-    assert expected_captured_volatility(m.benchmark + best, m.benchmark, sigma) > 0.0
+def test_planted_risk_is_recovered_for_random_and_for_optimised_portfolios() -> None:
+    """Forecast over true risk with the default model, twelve markets: within 5% for random active portfolios in each market, within 10% for what the forecast
+    itself optimised. One optimised portfolio says little of a market (its ratio is spread by 6%), so that is asked of their mean, and 20% of each."""
+    optimised = []
+    for seed in range(11, 23):
+        m, truth = planted(seed)
+        sigma, rng = HybridFactors().estimate(m), np.random.default_rng(seed)
+        ratios = []
+        for _ in range(60):
+            active = rng.standard_normal(300) * np.minimum(m.benchmark, 0.005)
+            ratios.append(over_truth(sigma, truth, active - active.mean()))
+        assert np.mean(ratios) == pytest.approx(1.0, abs=0.05)
+        assert np.sqrt(np.mean((np.array(ratios) - 1.0) ** 2)) < 0.06
+        best = capture_weights(sigma, m.benchmark, 0.02)
+        optimised.append(over_truth(sigma, truth, best))
+        assert expected_captured_volatility(m.benchmark + best, m.benchmark, sigma) > 0.0
+    assert optimised == pytest.approx(np.ones(12), abs=0.20)
+    assert np.mean(optimised) == pytest.approx(1.0, abs=0.05)
+
+
+def test_own_sensitivities_bring_hidden_ones_into_the_forecast() -> None:
+    """Where sensitivities differ within sectors and no characteristic tells, an optimiser cancels what it sees and keeps the rest: 10% of risk is missed without."""
+    with_them, without = [], []
+    for seed in range(11, 17):
+        m, truth = planted(seed, own=0.4)
+        for told, on in ((with_them, True), (without, False)):
+            sigma = HybridFactors(own_sensitivities=on).estimate(m)
+            told.append(over_truth(sigma, truth, capture_weights(sigma, m.benchmark, 0.02)))
+    assert np.mean(with_them) == pytest.approx(1.0, abs=0.05)
+    assert np.mean(without) < np.mean(with_them) - 0.05
+
+
+def test_a_surge_is_the_ratio_of_two_weighted_means_of_dispersion_and_only_raises() -> None:
+    """Loops over the definition; calm days at the end leave the covariance as it is, days of three times the returns scale all of it alike."""
+    m = moment(4)
+    plain, surging = (replace(SMALL, surge_half_life=half) for half in (0.0, 5.0))
+    found = cross_sections(m, window=120, styles=STYLES)
+    for t in (3, 60, 119):
+        mu = np.where(found.observed[t], m.benchmark_history[-121 + t], 0.0)
+        away = np.log1p(m.returns[-120 + t]) - found.returns[t, 0]
+        assert found.dispersion[t] == pytest.approx(float(np.sqrt(mu) @ np.square(away) / np.sqrt(mu).sum()), rel=1e-10)
+    for size, rises in ((1.0, None), (0.2, False), (3.0, True)):
+        returns = m.returns.copy()
+        returns[-4:] = np.expm1(size * np.log1p(returns[-4:]))
+        changed = replace(m, returns=returns)
+        dispersion = cross_sections(changed, window=120, styles=STYLES).dispersion
+        means = []
+        for half in (5.0, 30.0):
+            weights = [0.5 ** (back / half) for back in range(119, -1, -1)]
+            means.append(sum(w * d for w, d in zip(weights, dispersion, strict=True)) / sum(weights))
+        ratio = max(1.0, means[0] / means[1])
+        assert rises is None or (ratio > 1.5 if rises else ratio == 1.0)
+        before, after = plain.estimate(changed), surging.estimate(changed)
+        np.testing.assert_allclose(after.loadings, before.loadings * np.sqrt(ratio), rtol=1e-12)
+        np.testing.assert_allclose(after.specific, before.specific * ratio, rtol=1e-9, atol=1e-15)
 
 
 def test_sensitivities_that_no_characteristic_tells_are_found() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
 
+from gammastar.core.covariance import FactoredCovariance
+from gammastar.core.excess_growth import calibrated_captured_volatility
 from gammastar.core.measures import bias_statistic
-from gammastar.risk.calibration import GrowthSlope, realised_relative_variances, spread_slope
+from gammastar.risk.calibration import GrowthCalibration, realised_relative_variances, spread_slope
 from gammastar.risk.evaluate import Span, evaluate, measured_bias, measured_mean_bias
 from gammastar.risk.study import Forecasts, Group, RiskStudy, calendar_years, score, whole
 
@@ -82,7 +85,7 @@ def test_growth_without_a_positive_forecast_has_no_ratio() -> None:
 
 def test_a_study_is_plain_values() -> None:
     told = forecasts()
-    study = RiskStudy("m", "b", "model", told, (score(told, whole(told)),), told.sessions[:2], 0, {"size": np.zeros(2)}, {"estimate": np.array([0.1, 0.3])}, np.ones(2))
+    study = RiskStudy("m", "b", "model", told, (score(told, whole(told)),), told.sessions[:2], 0, {"size": np.zeros(2)}, {"estimate": np.array([0.1, 0.3])}, np.ones(2), np.ones(2))
     plain = json.loads(json.dumps(study.to_dict(), allow_nan=False))
     assert plain["seconds"] == {"estimate": {"median": 0.2, "highest": 0.3}}
     assert plain["windows"][0]["groups"]["random"]["each"]["two"]["daily"] == study.windows[0].group("random").each_daily[1]
@@ -114,12 +117,35 @@ def test_the_slope_is_found_and_noise_in_forecasts_lowers_it() -> None:
     assert realised.mean() == pytest.approx(truth.mean(), rel=0.02)
     assert spread_slope(realised, forecast) == pytest.approx(0.5, abs=0.03)
     assert spread_slope(realised, truth) == pytest.approx(1.0, abs=0.03)
-    learnt = GrowthSlope(weight=2.0)
+    slope = spread_slope(realised, forecast)
+    learnt = GrowthCalibration(half_life=math.inf, slopes=2.0, count=2.0)
     for _ in range(6):
         learnt = learnt.after(realised, forecast)
-    assert learnt.slope == pytest.approx((2.0 + 6.0 * spread_slope(realised, forecast)) / 8.0, rel=1e-12)
+    assert learnt.slope == pytest.approx((2.0 + 6.0 * slope) / 8.0, rel=1e-12)
+    fading = GrowthCalibration(half_life=1.0, slopes=2.0, count=2.0).after(realised, forecast).after(realised, forecast)
+    assert fading.slope == pytest.approx((2.0 / 4.0 + slope / 2.0 + slope) / (2.0 / 4.0 + 1.0 / 2.0 + 1.0), rel=1e-12)  # a period is half as heavy as the next
     assert learnt.after(np.zeros(3), np.ones(3)) == learnt
-    assert GrowthSlope(weight=1e-9).after(1.0 / truth, truth).slope == 0.0
+    assert GrowthCalibration(slopes=0.0, count=1e-9).after(1.0 / truth, truth).slope == 0.0
     for bad in ((realised[:1], forecast[:1]), (realised[:3], np.ones(3)), (realised[:3], forecast[:2])):
         with pytest.raises(ValueError, match=r"two names|alike"):
             spread_slope(*bad)
+
+
+def test_the_level_is_what_moved_forecasts_miss() -> None:
+    """Forecasts twice too high, with half of their spread true, come out right on the whole once slope and level are learnt; captured growth is moved likewise."""
+    rng = np.random.default_rng(3)
+    truth = np.exp(rng.normal(-3.0, 0.5, 4000))
+    forecast = 2.0 * truth * np.exp(rng.normal(0.0, 0.5, 4000))
+    learnt = GrowthCalibration(half_life=2.0)
+    for _ in range(60):
+        learnt = learnt.after(truth, forecast)
+    logs = np.log(forecast)
+    moved = np.exp(logs.mean() + learnt.slope * (logs - logs.mean()))
+    assert learnt.level * moved.sum() == pytest.approx(truth.sum(), rel=1e-6)
+    sigma, mu = FactoredCovariance(np.zeros((3, 1)), np.array([0.01, 0.04, 0.09])), np.array([0.5, 0.3, 0.2])
+    pi = np.array([0.3, 0.3, 0.4])
+    risk, plain = 0.5 * sigma.quadratic(pi - mu), calibrated_captured_volatility(pi, mu, sigma, slope=0.7)
+    assert calibrated_captured_volatility(pi, mu, sigma, slope=0.7, level=0.6) == pytest.approx(0.6 * (plain + risk) - risk, rel=1e-12)
+    for level in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="level must be above 0"):
+            calibrated_captured_volatility(pi, mu, sigma, level=level)

@@ -30,7 +30,7 @@ from gammastar.market.calendar import Frequency
 from gammastar.market.characteristics import STYLES
 from gammastar.optimise.decide import propose, with_risk
 from gammastar.optimise.proposal import Status
-from gammastar.risk.calibration import GrowthSlope, realised_relative_variances
+from gammastar.risk.calibration import GrowthCalibration, realised_relative_variances
 from gammastar.risk.online import up_to_date
 from gammastar.risk.study import Forecasts, Group, RiskStudy, calendar_years, score, whole
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 GROUPS: Final = ("optimised", "random", "sector", "style", "benchmark")
 GROWTH: Final = ("raw", "calibrated", "learnt")
-"""Forecasts of excess growth: as the risk model has it, with the fixed slope of `calibrated_captured_volatility`, and with a slope learnt from the past alone."""
+"""Forecasts of excess growth: as the risk model has it, with the fixed slope of `calibrated_captured_volatility`, and with slope and level learnt from the past alone."""
 RANDOM: Final = 40
 RANDOM_LIMIT: Final = 0.005
 SEED: Final = 20080101
@@ -65,6 +65,7 @@ class Walk:
         exposures: of the active targets at each decision, by style, shape (m,) each.
         seconds: process time of the estimate and of the proposal, shape (m,) each.
         slopes: of the calibration learnt from the past, as known at each decision, shape (m,).
+        levels: likewise, shape (m,).
         unsolved: decisions without new targets; the former ones were kept.
     """
 
@@ -73,6 +74,7 @@ class Walk:
     exposures: dict[str, Float[ndarray, " m"]]
     seconds: dict[str, Float[ndarray, " m"]]
     slopes: Float[ndarray, " m"]
+    levels: Float[ndarray, " m"]
     unsolved: int
 
 
@@ -103,7 +105,7 @@ def study_risk(
                                  allowed=f"{told.sessions[0]} to {told.sessions[-1]}", advice="choose another window, or an earlier --from")  # fmt: skip
         scored.append(score(told, window))
     return RiskStudy(mandate.name, mandate.benchmark, model_words(mandate.risk), told, tuple(scored), found.decisions, found.unsolved,
-                     found.exposures, found.seconds, found.slopes, _facts(mandate, panel, told))  # fmt: skip
+                     found.exposures, found.seconds, found.slopes, found.levels, _facts(mandate, panel, told))  # fmt: skip
 
 
 def model_words(model: Any) -> str:
@@ -218,8 +220,9 @@ class _Recorder:
     rows: list[dict[str, ndarray]] = field(default_factory=list)
     styles: list[ndarray] = field(default_factory=list)
     seconds: list[tuple[float, float]] = field(default_factory=list)
-    learnt: GrowthSlope = field(default_factory=GrowthSlope)
+    learnt: GrowthCalibration = field(default_factory=GrowthCalibration)
     slopes: list[float] = field(default_factory=list)
+    levels: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.draws = np.random.default_rng(SEED).standard_normal((RANDOM, len(self.panel.assets)))
@@ -240,7 +243,7 @@ class _Recorder:
                              advice="evaluate a mandate that may differ from its benchmark")  # fmt: skip
         rows = np.arange(at + 1, until + 1)
         returns = self.panel.returns[rows]
-        said = _growth_forecasts(targets, moment.benchmark, sigma, self.learnt.slope)
+        said = _growth_forecasts(targets, moment.benchmark, sigma, self.learnt)
         self.decisions.append(at)
         self.styles.append(styles @ active)
         self.rows.append({
@@ -251,9 +254,10 @@ class _Recorder:
             **{name: np.full(len(rows), value / annual) for name, value in zip(GROWTH, said, strict=True)},
         })  # fmt: skip
         self.slopes.append(self.learnt.slope)
+        self.levels.append(self.learnt.level)
         self.learnt = self._learn(moment, rows)
 
-    def _learn(self, moment: Moment, rows: Int[ndarray, " m"]) -> GrowthSlope:
+    def _learn(self, moment: Moment, rows: Int[ndarray, " m"]) -> GrowthCalibration:
         """Return what the sessions up to the next decision teach of the spread of tau; only returns that were observed do."""
         known = moment.members & ~moment.short_history(minimum=self.mandate.data.minimum_observations, window=self.mandate.data.observation_window)
         known &= self.panel.observed[rows].all(axis=0)
@@ -296,15 +300,15 @@ class _Recorder:
         )
         exposures = dict(zip(STYLES, np.array(self.styles).T, strict=True))
         taken = np.array(self.seconds)
-        return Walk(forecasts, self.panel.sessions[self.decisions], exposures, {"estimate": taken[:, 0], "proposal": taken[:, 1]}, np.array(self.slopes), self.unsolved)
+        return Walk(forecasts, self.panel.sessions[self.decisions], exposures, {"estimate": taken[:, 0], "proposal": taken[:, 1]}, np.array(self.slopes), np.array(self.levels), self.unsolved)
 
 
-def _growth_forecasts(targets: Float[ndarray, " n"], mu: Float[ndarray, " n"], sigma: FactoredCovariance, slope: float) -> tuple[float, ...]:
+def _growth_forecasts(targets: Float[ndarray, " n"], mu: Float[ndarray, " n"], sigma: FactoredCovariance, learnt: GrowthCalibration) -> tuple[float, ...]:
     """Return the forecasts of `GROWTH`, a year."""
     return (
         expected_captured_volatility(targets, mu, sigma),
         calibrated_captured_volatility(targets, mu, sigma),
-        calibrated_captured_volatility(targets, mu, sigma, slope=slope),
+        calibrated_captured_volatility(targets, mu, sigma, slope=learnt.slope, level=learnt.level),
     )
 
 

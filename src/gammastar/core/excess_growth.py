@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = ["calibrated_captured_volatility", "captured_volatility", "excess_growth", "expected_captured_volatility", "free_energy", "relative_excess_growth", "sector_chain"]
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,9 +67,9 @@ def expected_captured_volatility(pi: Float[ndarray, " n"], mu: Float[ndarray, " 
 
 
 def calibrated_captured_volatility(
-    pi: Float[ndarray, " n"], mu: Float[ndarray, " n"], sigma: FactoredCovariance, *, slope: float = 0.8
+    pi: Float[ndarray, " n"], mu: Float[ndarray, " n"], sigma: FactoredCovariance, *, slope: float = 0.8, level: float = 1.0
 ) -> float:
-    """Return `expected_captured_volatility` with ``log tau^mu_ii`` moved towards its mean over the members, ``m + slope (log tau_ii - m)``, a year.
+    """Return `expected_captured_volatility` with ``tau^mu_ii`` moved to ``level exp(m + slope (log tau_ii - m))``, m the mean of the logs over the members, a year.
 
     A portfolio chosen for its large ``tau`` holds the names whose ``tau`` was estimated too large. The forecast of growth is corrected for that apart from
     risk: the covariance, and the tracking error in the forecast, stay as they are.
@@ -78,12 +79,15 @@ def calibrated_captured_volatility(
         mu: benchmark weights, shape (n,), summing to one.
         sigma: annual covariance of log returns.
         slope: from 0 (all names alike) to 1 (no correction).
+        level: above 0; 1 for no correction.
 
     Raises:
-        ValueError: a slope outside its range.
+        ValueError: a slope or a level outside its range.
     """
     if not 0.0 <= slope <= 1.0:
         raise ValueError(f"the slope must lie between 0 and 1, got {slope}")
+    if not 0.0 < level < math.inf:
+        raise ValueError(f"the level must be above 0, got {level}")
     active, tau = pi - mu, sigma.relative_variances(mu)
     moves, member = tau > 0.0, (mu > 0.0) & (tau > 0.0)
     if not bool(member.any()):
@@ -91,7 +95,7 @@ def calibrated_captured_volatility(
     logs = np.log(tau, out=np.zeros_like(tau), where=moves)
     middle = float(logs[member].mean())
     shrunk = np.where(moves, np.exp(middle + slope * (logs - middle)), 0.0)
-    return 0.5 * (float(active @ shrunk) - sigma.quadratic(active))
+    return 0.5 * (level * float(active @ shrunk) - sigma.quadratic(active))
 
 
 def free_energy(pi: Float[ndarray, "*t n"], gross: Float[ndarray, "*t n"]) -> Float[ndarray, "*t"]:

@@ -32,7 +32,7 @@ _CONVENTIONS: Final = (
     "holds active weights in proportion to benchmark weight times exposure; the benchmark's forecast is that of its whole volatility. "
     "Shaded bands hold 95% of the bias statistics of right forecasts where returns are independent and normal (chi-square, exact); whiskers hold 95% of the "
     "statistic over resampled blocks of 21 sessions or 3 months. Calibrated growth forecasts move each log tau towards its mean over the members, with the slope "
-    "0.8, or with one learnt at each decision from the periods before it (learnt); risk forecasts are not touched by that."
+    "0.8, or with slope and level learnt at each decision from the periods before it (learnt); risk forecasts are not touched by that."
 )
 
 
@@ -94,7 +94,7 @@ def _tables(study: RiskStudy) -> str:
         _table("Bias of sessions", "Means of a group with the lowest and the highest of its portfolios in brackets.", bias_table(study, lambda group: group.daily)),
         _table("Bias of months", "As above, of returns and forecasts summed over calendar months.", bias_table(study, lambda group: group.monthly)),
         _table("QLIKE of months", "mean(x - log x - 1), x the realised over the forecast variance of a month: 0 is perfect.", qlike_table(study)),
-        _table("Excess growth over the benchmark's", f"bp a year; the learnt slope was {study.slopes[0]:.2f} at the first decision and {study.slopes[-1]:.2f} at the last; ratio: realised over forecast, \u00b1 one standard error from months.", growth_table(study)),
+        _table("Excess growth over the benchmark's", f"bp a year; slope and level learnt were {study.slopes[0]:.2f} and {study.levels[0]:.2f} at the first decision, {study.slopes[-1]:.2f} and {study.levels[-1]:.2f} at the last; ratio: realised over forecast, \u00b1 one standard error from months.", growth_table(study)),
         _table("Process time", "Seconds.", cost_table(study)),
     )
     joined = "\n".join(blocks)

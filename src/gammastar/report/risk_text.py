@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 110
 GROUP_WORDS: Final = {"optimised": "Optimised", "random": "Random active", "sector": "Sectors", "style": "Styles", "benchmark": "Benchmark"}
-GROWTH_WORDS: Final = {"raw": "Raw forecast", "calibrated": "Calibrated, slope 0.8", "learnt": "Calibrated, slope learnt"}
+GROWTH_WORDS: Final = {"raw": "Raw forecast", "calibrated": "Calibrated, slope 0.8", "learnt": "Calibrated, learnt"}
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
@@ -48,7 +48,7 @@ def risk_summary(study: RiskStudy) -> str:
         "",
         "Excess growth of the targets over the benchmark's, bp a year; ratio: realised over forecast, with its standard error",
         *_aligned(growth_table(study)),
-        f"  calibrated: log tau moved towards its mean, slope 0.8; learnt: with a slope learnt from the past, {study.slopes[-1]:.2f} at the last decision.",
+        f"  calibrated: log tau moved towards its mean, slope 0.8; learnt: slope and level learnt from the past, {study.slopes[-1]:.2f} and {study.levels[-1]:.2f} at the last decision.",
         "",
         "Process time, seconds",
         *_aligned(cost_table(study)),

@@ -1,14 +1,16 @@
-"""How much of the spread of forecast relative variances comes true, learnt from the past alone.
+"""How much of the spread and of the level of forecast relative variances comes true, learnt from the past alone.
 
 A portfolio that is chosen for large ``tau^mu_ii`` holds the names whose tau was estimated too large: the winner's curse. After each period the logs of
 realised tau are regressed on the logs of its forecasts, across names; the mean of the slopes so far says how far `calibrated_captured_volatility` should move
-forecasts towards their mean. It is known at each decision, and needs no choice of a slope with hindsight.
+forecasts towards their mean. What realised tau sum to over such forecasts' sum says how high they should be on the whole; the mean of its logs so far is
+the level. Both are known at each decision, and need no choice with hindsight.
 """
 
 from __future__ import annotations
 
-__all__ = ["GrowthSlope", "realised_relative_variances", "spread_slope"]
+__all__ = ["GrowthCalibration", "realised_relative_variances", "spread_slope"]
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -54,37 +56,50 @@ def spread_slope(realised: Float[ndarray, " n"], forecast: Float[ndarray, " n"])
 
 
 @dataclass(frozen=True)
-class GrowthSlope:
-    """The mean of the slopes so far, beginning from a prior.
+class GrowthCalibration:
+    """Weighted means of the slopes and of the log levels so far; weights fall with age, and a year of no correction stands at the beginning.
 
     Args:
-        prior: slope before anything is known; 1 leaves forecasts as they are.
-        weight: of the prior, in periods.
-        total: sum of the slopes of past periods.
-        count: number of them.
+        half_life: of the weights, in periods; infinite for equal ones.
+        slopes: weighted sum of the slopes.
+        levels: weighted sum of the log levels.
+        count: sum of the weights.
 
-    >>> GrowthSlope().slope
-    1.0
+    >>> GrowthCalibration().slope, GrowthCalibration().level
+    (1.0, 1.0)
     >>> forecast = np.array([0.01, 0.04, 0.16])
-    >>> round(GrowthSlope(weight=1.0).after(0.03 * forecast**0.5, forecast).slope, 12)
-    0.75
+    >>> learnt = GrowthCalibration(half_life=math.inf, slopes=1.0, count=1.0).after(0.25 * forecast, forecast)
+    >>> round(learnt.slope, 12), round(learnt.level, 12)
+    (1.0, 0.5)
     """
 
-    prior: float = 1.0
-    weight: float = 12.0
-    total: float = 0.0
-    count: int = 0
+    half_life: float = 6.0
+    slopes: float = 12.0
+    levels: float = 0.0
+    count: float = 12.0
 
     @property
     def slope(self) -> float:
-        """``(weight prior + total) / (weight + count)``, within 0 and 1."""
-        return min(max((self.weight * self.prior + self.total) / (self.weight + self.count), 0.0), 1.0)
+        """The mean slope, within 0 and 1."""
+        return min(max(self.slopes / self.count, 0.0), 1.0)
 
-    def after(self, realised: Float[ndarray, " n"], forecast: Float[ndarray, " n"]) -> GrowthSlope:
-        """Return what is known after another period; names whose variances are not positive are left out, a period without a slope changes nothing."""
+    @property
+    def level(self) -> float:
+        """The exponential of the mean log level."""
+        return math.exp(self.levels / self.count)
+
+    def after(self, realised: Float[ndarray, " n"], forecast: Float[ndarray, " n"]) -> GrowthCalibration:
+        """Return what is known after another period; names whose variances are not positive are left out, a period without a slope changes nothing.
+
+        The period's level is that of its forecasts as they were moved towards their mean by the slope known then.
+        """
         use = (realised > 0.0) & (forecast > 0.0)
+        came, logs = realised[use], np.log(forecast[use])
         try:
-            slope = spread_slope(realised[use], forecast[use])
+            slope = spread_slope(came, forecast[use])
         except ValueError:
             return self
-        return replace(self, total=self.total + slope, count=self.count + 1)
+        moved = np.exp(logs.mean() + self.slope * (logs - logs.mean()))
+        kept = 0.5 ** (1.0 / self.half_life)
+        level = math.log(came.sum() / moved.sum())
+        return replace(self, slopes=kept * self.slopes + slope, levels=kept * self.levels + level, count=kept * self.count + 1.0)

@@ -44,6 +44,7 @@ class CrossSections:
         complete: sessions in which every style was known and differed between members, shape (w,).
         residuals: log returns less what the factors explain, zero where not observed, shape (w, n).
         observed: which of them are data, shape (w, n).
+        dispersion: of log returns around the market's between the members observed, weighted as in the regressions, a session, shape (w,); 0 with none.
         exposures: at the close of the moment, shape (n, k).
         sectors: which factors are sectors, shape (k,).
     """
@@ -53,6 +54,7 @@ class CrossSections:
     complete: Bool[ndarray, " w"]
     residuals: Float[ndarray, "w n"]
     observed: Bool[ndarray, "w n"]
+    dispersion: Float[ndarray, " w"]
     exposures: Float[ndarray, "n k"]
     sectors: Bool[ndarray, " k"]
 
@@ -87,17 +89,18 @@ def cross_sections(moment: Moment, *, window: int, styles: tuple[str, ...]) -> C
     residuals[:, columns], seen[:, columns] = found.residuals, history.observed[-window:]
     today = np.zeros((len(styles), len(moment.assets)))
     today[:, columns] = style[-1]
-    return sections_of(moment, styles, today, SectionRows(found.returns, found.complete, residuals, seen))
+    return sections_of(moment, styles, today, SectionRows(found.returns, found.complete, residuals, seen, found.dispersion))
 
 
 @dataclass(frozen=True, eq=False)
 class SectionRows:
-    """Regressions of w sessions: `returns` (w, k), `complete` (w,), `residuals` (w, n), `observed` (w, n), as in `CrossSections`."""
+    """Regressions of w sessions: `returns` (w, k), `complete` (w,), `residuals` (w, n), `observed` (w, n), `dispersion` (w,), as in `CrossSections`."""
 
     returns: Float[ndarray, "w k"]
     complete: Bool[ndarray, " w"]
     residuals: Float[ndarray, "w n"]
     observed: Bool[ndarray, "w n"]
+    dispersion: Float[ndarray, " w"]
 
 
 def sections_of(moment: Moment, styles: tuple[str, ...], style: Float[ndarray, "k n"], rows: SectionRows) -> CrossSections:
@@ -105,7 +108,8 @@ def sections_of(moment: Moment, styles: tuple[str, ...], style: Float[ndarray, "
     count = len(moment.sector_labels)
     exposures = np.column_stack((np.ones(len(moment.assets)), np.eye(count)[moment.sector_codes], style.T))
     is_sector = np.repeat((False, True, False), (1, count, len(styles)))
-    return CrossSections(("market", *moment.sector_labels, *styles), rows.returns, rows.complete, rows.residuals, rows.observed, exposures, is_sector)
+    names = ("market", *moment.sector_labels, *styles)
+    return CrossSections(names, rows.returns, rows.complete, rows.residuals, rows.observed, rows.dispersion, exposures, is_sector)
 
 
 def standard_styles(
@@ -159,7 +163,11 @@ def section_rows(
         found = _Regressions(mu[start:stop], style[start:stop], np.eye(sectors)[codes[start]], codes[start])
         parts.append((*found.solve(logs[start:stop], observed[start:stop]), found.complete))
     returns, explained, complete = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return SectionRows(returns, complete, np.where(observed, logs - explained, 0.0), observed)
+    weight = np.where(observed, np.sqrt(mu), 0.0)
+    total = weight.sum(axis=1)
+    spread = np.einsum("wn,wn->w", weight, np.square(logs - returns[:, :1]))
+    dispersion = np.divide(spread, total, out=np.zeros_like(total), where=total > 0.0)
+    return SectionRows(returns, complete, np.where(observed, logs - explained, 0.0), observed, dispersion)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,10 +38,15 @@ class HybridFactors:
     """Market, sectors and styles with the exposures of today, then components of the residuals: ``Sigma = X F X' + P P' + diag(D)``.
 
     F is the covariance of the factors' returns (`gammastar.risk.cross_section.cross_sections`): volatilities with `volatility_half_life`, correlations with
-    `correlation_half_life`. X are the characteristics of today and, shrunk, what a name's residuals moved with the factors beyond them. P are the first
+    `correlation_half_life`. X are the characteristics of today. P are the first
     components of the weighted correlation matrix of what is left, without what sampling noise adds to them (`gammastar.risk.weighted.without_noise`), scaled to
     the residual variance of each name. That is its own weighted mean square, never moved towards other names': an objective that buys volatility
     would buy exactly those whose volatility was moved down. D is what the components leave of it. The loadings are ``B = (X F^(1/2), P)``.
+
+    When markets break, all volatilities rise at once, and the dispersion of returns between hundreds of names tells it within days, long before any one
+    name's own volatility does. So Sigma is multiplied by ``max(1, d / D)``, d and D being the weighted means of dispersion (that of
+    `gammastar.risk.cross_section.CrossSections`) with `surge_half_life` and with `volatility_half_life`. It only raises forecasts: calm days do not foretell
+    calm months.
 
     Only observed returns enter. A name with fewer than `minimum` of them in the last `recent` sessions is short: it gets the mean loadings and the median
     total variance of its sector, as in `gammastar.risk.statistical.StatisticalFactors`.
@@ -54,6 +59,7 @@ class HybridFactors:
         minimum: observed returns that a name needs among the last `recent` sessions.
         recent: see `minimum`.
         styles: of `gammastar.market.characteristics.STYLES`.
+        surge_half_life: in sessions; 0 for no scaling.
         own_sensitivities: add to today's exposures what a name's residuals moved with the factors in the window, shrunk towards nothing.
         remove_noise: take the variance that specific returns give to estimated factor returns (`noise`) off F.
 
@@ -68,7 +74,8 @@ class HybridFactors:
     minimum: int = 126
     recent: int = 252
     styles: tuple[str, ...] = STYLES
-    own_sensitivities: bool = True
+    surge_half_life: float = 5.0
+    own_sensitivities: bool = False
     remove_noise: bool = False
 
     def __post_init__(self) -> None:
@@ -76,6 +83,8 @@ class HybridFactors:
             raise ValueError("need components >= 0 and 2 <= minimum <= recent <= window")
         if min(self.volatility_half_life, self.correlation_half_life) <= 0.0:
             raise ValueError("half-lives must be positive")
+        if not 0.0 <= self.surge_half_life < np.inf:
+            raise ValueError("the surge's half-life must be positive, or 0 for no scaling")
         if len(set(self.styles)) != len(self.styles) or not set(self.styles) <= set(STYLES):
             raise ValueError(f"styles must be different ones of {', '.join(STYLES)}")
 
@@ -105,7 +114,18 @@ class HybridFactors:
         if self.remove_noise:
             covariance = covariance - noise(found, moment.benchmark[known], (known, variances))
         named = (found.exposures[known] + own) @ _root(covariance)
-        return spread_to_all(moment, known, np.column_stack((named, residual)), np.einsum("nk,nk->n", named, named) + variances)
+        surge = self._surge(found.dispersion)
+        total = np.einsum("nk,nk->n", named, named) + variances
+        return spread_to_all(moment, known, np.column_stack((named, residual)) * np.sqrt(surge), total * surge)
+
+    def _surge(self, dispersion: Float[ndarray, " w"]) -> float:
+        """Return by how much the variance of the last sessions is above that of the half-life of volatilities; 1 or more."""
+        if self.surge_half_life == 0.0 or not dispersion.any():
+            return 1.0
+        sessions = np.flatnonzero(dispersion)
+        age = sessions[-1] - sessions
+        fast, slow = (np.average(dispersion[sessions], weights=0.5 ** (age / half)) for half in (self.surge_half_life, self.volatility_half_life))
+        return max(1.0, float(fast / slow))
 
     def _factor_covariance(self, found: CrossSections) -> Float[ndarray, "k k"]:
         """Return the second moments of the factors' returns a session, over those in which every style was known (over all, where there is none)."""

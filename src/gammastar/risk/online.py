@@ -196,20 +196,21 @@ class _Kept:
     complete: Rows
     residuals: Rows
     observed: Rows
+    dispersion: Rows
 
     @classmethod
     def nothing(cls, window: int, factors: int, names: int) -> _Kept:
         none = np.zeros(0)
         return cls(none, none, Rows.empty(window, (factors,), np.float64), Rows.empty(window, (), np.bool_),
-                   Rows.empty(window, (names,), np.float64), Rows.empty(window, (names,), np.bool_))  # fmt: skip
+                   Rows.empty(window, (names,), np.float64), Rows.empty(window, (names,), np.bool_), Rows.empty(window, (), np.float64))  # fmt: skip
 
     def after(self, rows: SectionRows, sums: ndarray, style: ndarray) -> _Kept:
         return _Kept(sums, style, self.returns.append(rows.returns), self.complete.append(rows.complete),
-                     self.residuals.append(rows.residuals), self.observed.append(rows.observed))  # fmt: skip
+                     self.residuals.append(rows.residuals), self.observed.append(rows.observed), self.dispersion.append(rows.dispersion))  # fmt: skip
 
     @property
     def rows(self) -> SectionRows:
-        return SectionRows(self.returns.last, self.complete.last, self.residuals.last, self.observed.last)
+        return SectionRows(self.returns.last, self.complete.last, self.residuals.last, self.observed.last, self.dispersion.last)
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,7 +260,7 @@ class OnlineSections:
         """Return what is kept after many new sessions, regressed together."""
         found = cross_sections(moment, window=min(new, self.model.window), styles=self.model.styles)
         kept = self.kept or _Kept.nothing(self.model.window, found.returns.shape[1], len(moment.assets))
-        rows = SectionRows(found.returns, found.complete, found.residuals, found.observed)
+        rows = SectionRows(found.returns, found.complete, found.residuals, found.observed, found.dispersion)
         sums = _fresh_sums(moment, len(moment.returns))
         return kept.after(rows, sums, self._style(moment, moment.benchmark_history[-1:], sums))
 

@@ -154,6 +154,7 @@ class RiskStudy:
         exposures: named style exposures of the active targets at each decision, in standard deviations, shape (m,) each.
         seconds: process time by what was done, shape (m,) each.
         slopes: of the growth calibration learnt from the past, as known at each decision, shape (m,).
+        levels: likewise, shape (m,).
         facts: anything a footer should say.
     """
 
@@ -167,6 +168,7 @@ class RiskStudy:
     exposures: dict[str, Float[ndarray, " m"]]
     seconds: dict[str, Float[ndarray, " m"]]
     slopes: Float[ndarray, " m"]
+    levels: Float[ndarray, " m"]
     facts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -190,6 +192,7 @@ class RiskStudy:
             "seconds": {name: {"median": middle, "highest": highest} for name, (middle, highest) in self.costs.items()},
             "styles": {"decisions": [str(day) for day in self.decisions], "exposures": {name: values.tolist() for name, values in self.exposures.items()}},
             "slopes": self.slopes.tolist(),
+            "levels": self.levels.tolist(),
             "facts": self.facts,
         }
 

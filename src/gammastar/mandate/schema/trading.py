@@ -44,6 +44,7 @@ class RiskEntry(Model):
     correlation_shrinkage: Fraction | None = None
     volatility_shrinkage: Fraction | None = None
     components: Annotated[int, Field(ge=0, le=40, description="a whole number from 0 to 40")] | None = None
+    surge_half_life: Annotated[float, Field(ge=0.0, le=2520.0, description="0 for no scaling, or sessions up to 2520")] | None = None
     own_sensitivities: bool | None = None
 
     @model_validator(mode="after")
