@@ -39,7 +39,7 @@ def study() -> RiskStudy:
     exposures = {"size": np.zeros(len(decisions)), "volatility": rng.normal(0.1, 0.02, len(decisions))}
     seconds = {"estimate": np.full(len(decisions), 0.25), "proposal": np.full(len(decisions), 0.01)}
     windows = tuple(score(told, span) for span in (whole(told), *calendar_years(told)))
-    return RiskStudy("Mine <script>", "Index", "Model(x=1)", told, windows, decisions, 1, exposures, seconds, np.linspace(1.0, 0.9, len(decisions)), {"data": "simulated"})
+    return RiskStudy("Mine <script>", "Index", "Model(x=1)", told, windows, decisions, 1, exposures, seconds, np.linspace(1.0, 0.9, len(decisions)), np.linspace(1.0, 1.1, len(decisions)), {"data": "simulated"})
 
 
 def test_the_text_tells_every_window_and_its_figures(study: RiskStudy) -> None:
