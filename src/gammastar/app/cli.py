@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gammastar import workspace
-from gammastar.app import decide, quality, risk, simulate, sources, stored, sweep, theory, words
+from gammastar.app import corrections, decide, quality, risk, simulate, sources, stored, sweep, theory, words
 from gammastar.app.progress import progress_bar
 from gammastar.errors import GammastarError
 
@@ -83,6 +83,10 @@ data_app.command("diff")(stored.diff)
 data_app.command("sources")(sources.listed)
 data_app.command("match")(sources.matched)
 data_app.command("check")(quality.check)
+data_app.command("override")(corrections.override)
+data_app.command("quarantine")(corrections.quarantine)
+data_app.command("revoke")(corrections.revoke)
+data_app.command("corrections")(corrections.listed)
 
 
 @mandate_app.command("validate")

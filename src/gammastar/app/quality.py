@@ -51,4 +51,6 @@ def verdict_text(verdict: Verdict) -> str:
             if len(found) > _SHOWN:
                 lines.append(f"    ... and {len(found) - _SHOWN:,} more")
             lines += [f"    -> {action}" for action in dict.fromkeys(finding.action for finding in found if finding.action != "nothing")]
+    if verdict.corrections:
+        lines += ["CORRECTIONS", *(f"  {correction}" for correction in verdict.corrections)]
     return "\n".join([*lines, f"fingerprint {verdict.fingerprint}"])

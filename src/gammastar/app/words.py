@@ -78,6 +78,8 @@ def status(held: dict[str, Any]) -> str:
         )
     lines += [f"{'missing' if at == 0 else '':<13}{line}" for at, line in enumerate(missing or ["nothing"])]
     lines.append(f"{'known':<13}up to {held['known']}, in {held['entries']:,} {'entry' if held['entries'] == 1 else 'entries'}")
+    if held["corrections"]:
+        lines.append(f"{'corrections':<13}{held['corrections']:,} signed; `gammastar data corrections {held['path']}` lists them")
     lines += [f"{'on date':<13}{name}: {count:,} sessions missing" if count else f"{'on date':<13}{name}: complete" for name, count in held.get("stale", {}).items()]
     lines.append(f"{'schema':<13}version {held['schema_version']}")
     return "\n".join([*lines, f"{'fingerprint':<13}{held['fingerprint']}"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["CHECKS", "IndexTracking", "QualityFinding", "Severity", "Verdict"]
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -106,11 +106,13 @@ class Verdict:
         source: what the data is, in words.
         fingerprint: of the store.
         findings: errors first, then by check, place and date.
+        corrections: signed ones, the oldest first.
     """
 
     source: str
     fingerprint: str
     findings: tuple[QualityFinding, ...]
+    corrections: tuple[SignedCorrection, ...] = ()
 
     def of(self, severity: Severity) -> tuple[QualityFinding, ...]:
         """Return the findings of one severity."""
@@ -135,7 +137,35 @@ class Verdict:
             "passed": self.passed,
             "counts": self.counts,
             "findings": [finding.to_dict() for finding in self.findings],
+            "corrections": [asdict(correction) for correction in self.corrections],
         }
+
+
+@dataclass(frozen=True)
+class SignedCorrection:
+    """A correction that somebody answers for, in short.
+
+    Args:
+        number: by which it is taken back.
+        kind: override, quarantine or revoke.
+        author, reason: who answers for it, and why.
+        known: since when it is known.
+        values: how many values it changed.
+        standing: how many of them are what the data says now.
+    """
+
+    number: int
+    kind: str
+    author: str
+    reason: str
+    known: str
+    values: int
+    standing: int
+
+    def __str__(self) -> str:
+        """Return one line."""
+        rest = "" if self.standing == self.values else f", {self.standing:,} of them still stand"
+        return f"{self.number} {self.kind} by {self.author}, known {self.known}: {self.reason} ({self.values:,} values{rest})"
 
 
 @dataclass(frozen=True, eq=False)

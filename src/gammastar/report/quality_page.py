@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gammastar.market.panel import Panel
-    from gammastar.market.quality import IndexTracking, QualityFinding, Verdict
+    from gammastar.market.quality import IndexTracking, QualityFinding, SignedCorrection, Verdict
 
 _CLOSE_UPS: Final = 8
 _EACH: Final = 2
@@ -23,7 +23,7 @@ _ROWS: Final = 400
 _WORDS: Final = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.NOTE: "notes"}
 _CONVENTIONS: Final = (
     "Error: the data contradicts itself. Warning: look at it. Note: good to know. Stored data is never "
-    "edited: a correction is appended. What a check cannot see is in the manual, under data quality."
+    "edited: a correction is a new row, signed by who answers for it. What a check cannot see is in the manual, under data quality."
 )
 
 
@@ -48,7 +48,7 @@ def _opening(verdict: Verdict) -> str:
     if not errors:
         return "No check found an error. Warnings are to be looked at; they do not say that the data is wrong."
     checks = ", ".join(dict.fromkeys(finding.check for finding in errors))
-    return f"{len(errors):,} finding{'s say' if len(errors) > 1 else ' says'} that the data contradicts itself: {checks}. Append corrections before results are trusted."
+    return f"{len(errors):,} finding{'s say' if len(errors) > 1 else ' says'} that the data contradicts itself: {checks}. Override or quarantine what is wrong before results are trusted."
 
 
 def _headlines(verdict: Verdict, panel: Panel, tracking: IndexTracking | None) -> Iterable[Headline]:
@@ -96,6 +96,9 @@ def _tables(verdict: Verdict, panel: Panel) -> str:
     told = [_row(finding, panel) for finding in verdict.findings[:_ROWS]]
     more = f" The first {_ROWS:,} of {len(verdict.findings):,}; all of them with --json." if len(verdict.findings) > _ROWS else ""
     blocks.append(_table("Findings", f"Errors first.{more}", ("Check", "Asset", "Dates", "What", "Do"), told))
+    if verdict.corrections:
+        head = ("Number", "Kind", "Author", "Reason", "Known", "Values", "Standing")
+        blocks.append(_table("Corrections", "Signed ones. A value stands until it is corrected again.", head, [_signed(one) for one in verdict.corrections]))
     return f'<section class="block tables">\n{chr(10).join(blocks)}\n</section>'
 
 
@@ -106,6 +109,11 @@ def _row(finding: QualityFinding, panel: Panel) -> str:
     alarm = ' class="alarm"' if finding.severity is Severity.ERROR else ""
     cells = "".join(f"<td>{escape(text)}</td>" for text in (asset_name, days, finding.message, finding.action))
     return f'<tr{alarm}><th scope="row">{finding.check}</th>{cells}</tr>'
+
+
+def _signed(one: SignedCorrection) -> str:
+    cells = "".join(f"<td>{escape(text)}</td>" for text in (one.kind, one.author, one.reason, one.known))
+    return f'<tr><th scope="row">{one.number}</th>{cells}<td class="number">{one.values:,}</td><td class="number">{one.standing:,}</td></tr>'
 
 
 def _table(heading: str, note: str, head: tuple[str, ...], rows: list[str]) -> str:

@@ -5,7 +5,21 @@ Parquet holds the rows and DuckDB asks the questions. Nothing third-party is loa
 
 from __future__ import annotations
 
-__all__ = ["AppendReport", "IngestReport", "Store", "append", "ingest", "open_store", "write_dataset"]
+__all__ = [
+    "AppendReport",
+    "Correction",
+    "IngestReport",
+    "Store",
+    "append",
+    "corrections",
+    "ingest",
+    "open_store",
+    "override",
+    "override_return",
+    "quarantine",
+    "revoke",
+    "write_dataset",
+]
 
 import importlib
 from typing import TYPE_CHECKING
@@ -15,14 +29,21 @@ if TYPE_CHECKING:
     from gammastar.store.export import write_dataset
     from gammastar.store.folder import Store, open_store
     from gammastar.store.intake import IngestReport, ingest
+    from gammastar.store.signing import Correction, corrections, override, override_return, quarantine, revoke
 
 _HOME = {
     "AppendReport": "appending",
+    "Correction": "signing",
     "IngestReport": "intake",
     "Store": "folder",
     "append": "appending",
+    "corrections": "signing",
     "ingest": "intake",
     "open_store": "folder",
+    "override": "signing",
+    "override_return": "signing",
+    "quarantine": "signing",
+    "revoke": "signing",
     "write_dataset": "export",
 }
 

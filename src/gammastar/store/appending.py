@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["AppendReport", "append"]
+__all__ = ["AppendReport", "add_rows", "append"]
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +15,14 @@ import pyarrow as pa
 
 from gammastar.store.contents import Held, arrange
 from gammastar.store.findings import Findings
-from gammastar.store.folder import Store, open_store, parse_known
+from gammastar.store.folder import open_store, parse_known
 from gammastar.store.holdings import held_by, holds
 from gammastar.store.incoming import check_incoming, incoming_files, names_for
 from gammastar.store.intake import read_tables, told_findings
 from gammastar.store.merging import merge_files, read_log
 from gammastar.store.revisions import Revised, Stamp, revise_index, revise_members, revise_returns
 from gammastar.store.sessions import session_rows
+from gammastar.store.signatures import Signature, warn_of_superseded
 from gammastar.store.writing import change_store
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from gammastar.errors import Finding
     from gammastar.store.contents import Dataset
+    from gammastar.store.folder import Store
     from gammastar.store.writing import Draft
 
 
@@ -46,6 +49,7 @@ class AppendReport:
         known: the last time at which anything became known, after it.
         findings: warnings; errors would have stopped it.
         fingerprint: of the store after it.
+        correction: number and signature, where somebody answers for it.
     """
 
     store: Path
@@ -58,6 +62,7 @@ class AppendReport:
     known: str
     findings: tuple[Finding, ...]
     fingerprint: str
+    correction: tuple[int, Signature] | None = None
 
     @property
     def changed(self) -> bool:
@@ -68,11 +73,16 @@ class AppendReport:
         """Return the report as plain values, ready for JSON."""
         names = ("source", "added", "corrected", "unchanged", "known", "fingerprint")
         told = {"store": str(self.store), **{name: getattr(self, name) for name in names}, "changed": self.changed}
-        return {**told, "sessions": list(self.sessions), "half_days": list(self.half_days), "findings": told_findings(self.findings)}
+        signed = {} if self.correction is None else {"correction": {"number": self.correction[0], **self.correction[1].to_dict()}}
+        return {**told, **signed, "sessions": list(self.sessions), "half_days": list(self.half_days), "findings": told_findings(self.findings)}
 
     def __str__(self) -> str:
         """Return the report for people to read."""
-        head = f"Appended {self.source} to {self.store}" if self.changed else f"Nothing new in {self.source}: {self.store} is unchanged"
+        if self.correction is None:
+            head = f"Appended {self.source} to {self.store}" if self.changed else f"Nothing new in {self.source}: {self.store} is unchanged"
+        else:
+            number, signed = self.correction
+            head = f"Correction {number} of {self.store}: {signed.kind} by {signed.author}, {signed.reason}" if self.changed else f"{self.store} says so already: it is unchanged"
         lines = [head]
         lines += [
             f"  {name}: {self.added[name]:,} new rows, {self.corrected[name]:,} corrections, {self.unchanged[name]:,} known already" for name in self.added
@@ -109,26 +119,44 @@ def append(dataset: Path | str, into: Path | str, *, mapping: Path | str | None 
     source, target = Path(dataset), Path(into)
     now = None if known is None else parse_known(known)
     with change_store(target) as draft:
-        store = open_store(target)
-        findings = Findings()
-        names = names_for(source, None if mapping is None else Path(mapping), store, findings)
-        tables = read_tables(incoming_files(source, names, findings), names, findings)
-        findings.stop_on_errors(str(source))
-        held = held_by(store)
-        sessions = check_incoming(tables, names, store, held, findings)
-        findings.stop_on_errors(str(source))
-        content = arrange(tables, sessions, names, held)
-        told = {name: np.datetime64(day, "D") for name, day in store.manifest["reach"].items()}
-        stamp = Stamp(store.known, told, now or _last(content, held), findings)
-        _note_ahead(stamp, content, held)
-        revised = _revise(content, store, stamp)
-        findings.stop_on_errors(str(source))
-        report = _report(source, store, content, revised, findings)
-        report = replace(report, half_days=tuple(day for day in report.sessions if np.datetime64(day) in sessions.early))
-        if not report.changed:
-            return report
-        fresh = replace(content, tables={name: part.table for name, part in revised.items()})
-        return replace(report, fingerprint=_write(draft, store, fresh, revised))
+        return add_rows(draft, open_store(target), source, mapping=None if mapping is None else Path(mapping), now=now)
+
+
+def add_rows(
+    draft: Draft, store: Store, source: Path, *, mapping: Path | None = None, now: np.datetime64 | None = None, signature: Signature | None = None
+) -> AppendReport:
+    """Do what `append` does within a change of the store that has begun.
+
+    Args:
+        draft: the change.
+        store: as it is.
+        source: folder or file.
+        mapping: as for `append`.
+        now: as `known` for `append`.
+        signature: of who answers for the rows; without it they are a delivery.
+    """
+    findings = Findings()
+    names = names_for(source, mapping, store, findings)
+    tables = read_tables(incoming_files(source, names, findings), names, findings)
+    findings.stop_on_errors(str(source))
+    held = held_by(store)
+    sessions = check_incoming(tables, names, store, held, findings)
+    findings.stop_on_errors(str(source))
+    content = arrange(tables, sessions, names, held)
+    told = {name: np.datetime64(day, "D") for name, day in store.manifest["reach"].items()}
+    stamp = Stamp(store.known, told, now or _last(content, held), findings, signed=signature is not None)
+    _note_ahead(stamp, content, held)
+    revised = _revise(content, store, stamp)
+    findings.stop_on_errors(str(source))
+    if signature is None:
+        warn_of_superseded(store, revised, findings)
+    report = _report(source, store, content, revised, findings)
+    report = replace(report, half_days=tuple(day for day in report.sessions if np.datetime64(day) in sessions.early),
+                     correction=None if signature is None else (store.manifest["entries"][-1]["number"] + 1, signature))  # fmt: skip
+    if not report.changed:
+        return report
+    fresh = replace(content, tables={name: part.table for name, part in revised.items()})
+    return replace(report, fingerprint=_write(draft, store, fresh, revised, signature))
 
 
 def _last(content: Dataset, held: Held) -> np.datetime64:
@@ -182,12 +210,12 @@ def _with_groups(store: Store, stored: Any, dates: ndarray) -> Any:
 def _report(source: Path, store: Store, content: Dataset, revised: Mapping[str, Revised], findings: Findings) -> AppendReport:
     fresh = content.days[(content.days > store.days[-2]) & (content.days < content.days[-1])]
     dates = [part.table.dates["known"].max() for part in revised.values() if len(part.table)]
-    counts = {key: {name: getattr(part, key) for name, part in revised.items()} for key in ("added", "corrected", "unchanged")}
+    added, corrected, unchanged = ({name: getattr(part, key) for name, part in revised.items()} for key in ("added", "corrected", "unchanged"))
     known = str(max([store.known, *dates]))
-    return AppendReport(store.path, source.name, **counts, sessions=tuple(fresh.astype(str)), half_days=(), known=known, findings=findings.warnings, fingerprint=store.fingerprint)
+    return AppendReport(store.path, source.name, added, corrected, unchanged, tuple(fresh.astype(str)), (), known, findings.warnings, store.fingerprint)
 
 
-def _write(draft: Draft, store: Store, content: Dataset, revised: Mapping[str, Revised]) -> str:
+def _write(draft: Draft, store: Store, content: Dataset, revised: Mapping[str, Revised], signature: Signature | None) -> str:
     """Write the rows, merge files where there are many, and commit; return the fingerprint."""
     manifest, number = store.manifest, draft.next_number
     entry = manifest["entries"][-1]["number"] + 1
@@ -204,7 +232,10 @@ def _write(draft: Draft, store: Store, content: Dataset, revised: Mapping[str, R
     changes = [[str(known), str(first)] for part in revised.values() for known, first in part.changes]
     known = str(max([store.known, *(table.dates["known"].max() for table in brought.tables.values())]))
     counts = {name: {"added": part.added, "corrected": part.corrected} for name, part in revised.items()}
-    told = {"number": entry, "fingerprint": digest, "known": known, "corrected": changes, "rows": counts}
+    told: dict[str, Any] = {"number": entry, "fingerprint": digest, "known": known, "corrected": changes, "rows": counts}
+    if signature is not None:
+        told["signed"] = signature.to_dict()
+        digest = f"{digest} {json.dumps(told['signed'], sort_keys=True)}"
     chain = hashlib.sha256(f"{store.fingerprint} {digest}".encode()).hexdigest()
     facts = {**manifest, "fingerprint": chain, "known": known, "sessions": sessions, "entries": [*manifest["entries"], told]}
     draft.commit({key: value for key, value in holds(facts, draft, content, revised).items() if key != "files"})

@@ -12,6 +12,7 @@ import numpy as np
 from gammastar.errors import UsageError
 from gammastar.store.folder import parse_known
 from gammastar.store.merging import read_log
+from gammastar.store.signatures import signed_entries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +68,7 @@ class Difference:
         added: rows by table about days that lay ahead at the earlier time.
         late: rows by table about earlier days, which nobody had told then.
         corrections: values that are known otherwise, by table and date.
+        signed: numbers of the signed corrections that became known between, with kind, author and reason.
     """
 
     store: Path
@@ -75,6 +77,7 @@ class Difference:
     added: dict[str, int]
     late: dict[str, int]
     corrections: tuple[Change, ...]
+    signed: tuple[tuple[int, str, str, str], ...] = ()
 
     @property
     def decisive(self) -> tuple[tuple[np.datetime64, np.datetime64], ...]:
@@ -85,7 +88,9 @@ class Difference:
     def to_dict(self) -> dict[str, Any]:
         """Return the difference as plain values, ready for JSON."""
         told = {"store": str(self.store), "from": str(self.begin), "to": str(self.end), "added": self.added, "late": self.late}
-        return {**told, "corrected": len(self.corrections), "corrections": [asdict(change) for change in self.corrections]}
+        return {**told, "corrected": len(self.corrections),
+                "corrections": [asdict(change) for change in self.corrections],
+                "signed": [dict(zip(("number", "kind", "author", "reason"), told, strict=True)) for told in self.signed]}  # fmt: skip
 
     def __str__(self) -> str:
         """Return the difference for people to read; of the corrections the first twenty."""
@@ -96,6 +101,7 @@ class Difference:
         lines += [f"    {change}" for change in self.corrections[:_TOLD]]
         if len(self.corrections) > _TOLD:
             lines.append(f"    ... and {len(self.corrections) - _TOLD:,} more (--json has all)")
+        lines += [f"  correction {number}: {kind} by {author}: {reason}" for number, kind, author, reason in self.signed]
         return "\n".join(lines if len(lines) > 1 else [*lines, "  nothing"])
 
 
@@ -129,7 +135,10 @@ def compare_knowledge(store: Store, begin: str | np.datetime64, end: str | np.da
         told_before = fresh.get_level_values("date").isin(old.index.get_level_values("date")) if table in _WHOLE else np.zeros(len(fresh), dtype=bool)
         added[table], late[table] = int(ahead.sum()), int((~ahead & ~told_before).sum())
         corrections += _corrected(table, old, new, [name for name in columns if name in rows.columns])
-    return Difference(store.path, earlier, later, added, late, tuple(sorted(corrections, key=lambda change: (change.date, change.table, change.asset or "", change.column))))
+    ordered = sorted(corrections, key=lambda change: (change.date, change.table, change.asset or "", change.column))
+    signed = [(number, entry["signed"]) for number, entry in signed_entries(store).items() if earlier < np.datetime64(entry["known"], "D") <= later]
+    named = tuple((number, told["kind"], told["author"], told["reason"]) for number, told in signed)
+    return Difference(store.path, earlier, later, added, late, tuple(ordered), named)
 
 
 def _rows(store: Store, table: str, earlier: np.datetime64, later: np.datetime64) -> pd.DataFrame | None:

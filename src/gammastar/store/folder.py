@@ -74,6 +74,7 @@ class Store:
             "path": str(self.path),
             **{key: self.manifest[key] for key in keys},
             "entries": len(self.manifest["entries"]),
+            "corrections": sum("signed" in entry for entry in self.manifest["entries"]),
             **report["found"],
             "missing": report["missing"],
         }

@@ -31,12 +31,18 @@ class Stamp:
         told: the last date that each table has a row about.
         now: when rows about earlier days became known, where they do not say.
         findings: to add to.
+        signed: whether somebody answers for the rows: one that repeats an older version then corrects the current one.
     """
 
     reach: np.datetime64
     told: dict[str, np.datetime64]
     now: np.datetime64
     findings: Findings
+    signed: bool = False
+
+    def said(self, table: Table) -> ndarray:
+        """Return which rows are meant to stand whatever was known before, shape (m,): those that say since when, and signed ones."""
+        return np.asarray((table.dates["known"] != table.dates["date"]) | self.signed)
 
     def on(self, name: str, table: Table, wanted: ndarray) -> ndarray:
         """Return when each row became known, shape (m,); of rows that are `wanted`, whatever cannot be becomes a finding.
@@ -95,7 +101,7 @@ def revise_returns(table: Table, stored: Any, stamp: Stamp) -> Revised:
     told = {name: table.flags[name].astype(float) if name in table.flags else table.numbers[name] for name in _NUMBERS if name in table.flags or name in table.numbers}
     told = {name: values for name, values in told.items() if name in table.present or name == "traded_value"}
     versions = _versions(table, stored, tuple(told), keys=("date", "asset_id"))
-    keep, corrected = versions.compare(told, said=table.dates["known"] != table.dates["date"])
+    keep, corrected = versions.compare(told, said=stamp.said(table))
     known = stamp.on("returns", table, keep)
     fresh = _stamped(table, known)
     for name in set(versions.columns) - set(told):
@@ -111,7 +117,7 @@ def revise_returns(table: Table, stored: Any, stamp: Stamp) -> Revised:
 def revise_index(table: Table, stored: Any, stamp: Stamp) -> Revised:
     """Compare levels of the published index with the stored ones, by date; no decision looks at them."""
     versions = _versions(table, stored, ("level",), keys=("date",))
-    keep, corrected = versions.compare({"level": table.numbers["level"]}, said=table.dates["known"] != table.dates["date"])
+    keep, corrected = versions.compare({"level": table.numbers["level"]}, said=stamp.said(table))
     kept = _stamped(table, stamp.on("index", table, keep)).taken(np.flatnonzero(keep))
     return Revised(kept, int((keep & ~corrected).sum()), int(corrected.sum()), int((~keep).sum()))
 
@@ -183,12 +189,11 @@ def revise_members(table: Table, stored: Any, stamp: Stamp, attributes: tuple[st
     columns = ("weight", "sector", "forward_return", "price", "ticker", "name", *attributes)
     told = tuple(name for name in columns if name in table.present or name in attributes)
     fresh, versions = _snapshots(_plain(table, told), told), _stored_snapshots(stored, told)
-    dates, known = table.dates["date"], table.dates["known"]
+    dates, insists = table.dates["date"], stamp.said(table)
     keep, corrected, changed = (np.zeros(len(table), dtype=bool) for _ in range(3))
     for date, rows in fresh.items():
         of_date, past = dates == np.datetime64(date, "D"), versions.get(date, [])
-        said = bool((known[of_date] != dates[of_date]).any())
-        if rows in (past[-1:] if said else past):
+        if rows in (past[-1:] if insists[of_date].any() else past):
             continue
         keep |= of_date
         if past:

@@ -18,11 +18,15 @@ __all__ = [
     "ingest",
     "ingest_from",
     "init_workspace",
+    "list_corrections",
     "list_sources",
     "match_names",
+    "override_rows",
     "propose_targets",
+    "quarantine_returns",
     "replay_file",
     "report_run",
+    "revoke_correction",
     "run_mandate",
     "simulate_market",
     "simulate_model",
@@ -36,6 +40,7 @@ __all__ = [
     "write_targets",
 ]
 
+from gammastar.workspace.corrections import list_corrections, override_rows, quarantine_returns, revoke_correction
 from gammastar.workspace.data import append, data_status, diff_knowledge, ingest, ingest_from, list_sources, match_names
 from gammastar.workspace.decide import (
     Decision,

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 __all__ = ["Inspection", "inspect_store"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gammastar.market.quality import Verdict
+from gammastar.market.quality import SignedCorrection, Verdict
 from gammastar.store.quality import in_order, inspect_subject, subject_of, track_index
 from gammastar.store.quality.tracking import check_index
 from gammastar.store.queries import Queries
+from gammastar.store.signing import corrections
 
 if TYPE_CHECKING:
     from gammastar.market.panel import Panel
-    from gammastar.market.quality import IndexTracking
+    from gammastar.market.quality import IndexTracking, QualityFinding
     from gammastar.store.folder import Store
+    from gammastar.store.signing import Correction
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,24 @@ def inspect_store(store: Store) -> Inspection:
     found = list(inspect_subject(subject))
     for other in others:
         found += check_index(subject_of(other))
-    return Inspection(Verdict(panel.source, store.fingerprint, in_order(found)), panel, track_index(subject))
+    signed = corrections(store)
+    told = tuple(
+        SignedCorrection(one.number, one.kind, one.author, one.reason, one.known, len(one.changes), sum(change.current for change in one.changes)) for one in signed
+    )
+    return Inspection(Verdict(panel.source, store.fingerprint, _with_corrections(in_order(found), signed), told), panel, track_index(subject))
+
+
+def _with_corrections(findings: tuple[QualityFinding, ...], signed: tuple[Correction, ...]) -> tuple[QualityFinding, ...]:
+    """Return the findings, those at a value that a correction set with a word of it."""
+    standing = {(change.asset, np.datetime64(change.date, "D")): one for one in signed for change in one.changes if change.current}
+    if not standing:
+        return findings
+    told = []
+    for finding in findings:
+        here = {one.number: one for (asset, day), one in standing.items() if asset == finding.asset and finding.first is not None and finding.last is not None and finding.first <= day <= finding.last}
+        words = "".join(f"; correction {number} is here ({one.kind} by {one.author}: {one.reason})" for number, one in here.items())
+        told.append(replace(finding, message=finding.message + words))
+    return tuple(told)
 
 
 def _sums(queries: Queries, panel: Panel) -> dict[np.datetime64, float]:

@@ -72,7 +72,7 @@ def check_copies(subject: Subject) -> list[QualityFinding]:
         for first, last, _ in zip(*runs(same_all, _TWIN_LEAST), strict=True):
             count = int(last - first + 1)
             message = f"it has the same returns as asset {subject.ids[one]} on {count} sessions running"
-            told = ("asset-copied", Severity.ERROR, message, "these are one security under two ids, or one was filled from the other: append the right returns, or mark them estimated")
+            told = ("asset-copied", Severity.ERROR, message, "these are one security under two ids, or one was filled from the other: override the wrong returns, or quarantine them")
             found.append(_finding(subject, told, (first, last, other), {"sessions": float(count)}))
     return found
 
@@ -102,7 +102,7 @@ def check_spikes(subject: Subject) -> list[QualityFinding]:
             if abs(left) <= max(_BACK * abs(spike), 1.5 * subject.scale[t, i]) and abs(left) < 0.5 * abs(spike):
                 sure = abs(spike) > _SPIKE_SURE and abs(left) <= max(_BACK_SURE * abs(spike), 1.5 * subject.scale[t, i]) and back == 1
                 message = f"{np.expm1(subject.logs[t, i]):+.1%}, and taken back within {back} session{'s' if back > 1 else ''}"
-                told = ("spike-reverts", Severity.ERROR if sure else Severity.WARNING, message, "compare with another vendor; append the right returns if it is a misprint")
+                told = ("spike-reverts", Severity.ERROR if sure else Severity.WARNING, message, "compare with another vendor; override the returns if it is a misprint")
                 evidence = {"spike": float(np.expm1(spike)), "left": float(np.expm1(left)), "times usual": abs(spike) / float(subject.scale[t, i])}
                 found.append(_finding(subject, told, (t, t + back, i), evidence))
                 until[i] = t + back

@@ -86,7 +86,7 @@ def _by_weights(subject: Subject, event: _Event, gap: float) -> QualityFinding:
         check,
         Severity.ERROR if denied else Severity.WARNING,
         f"a return of {np.expm1(event.move):+.1%} is near a split of {words}, {why}",
-        "ask the vendor for the split; append the right return, or mark it estimated",
+        "ask the vendor for the split; override the return, or quarantine it",
         subject.ids[event.asset],
         subject.sessions[event.at],
         subject.sessions[event.at],
