@@ -35,7 +35,7 @@ def commands(group: object = None, path: tuple[str, ...] = ()) -> list[tuple[str
 def test_verbs_are_all_there():
     """The verbs that the documentation promises."""
     assert {" ".join(words) for words in commands()} == {
-        "ingest", "append", "data status", "data diff", "data sources", "data match", "data check", "simulate large-cap", "simulate atlas", "simulate first-order", "simulate hybrid-atlas",
+        "ingest", "append", "data status", "data diff", "data sources", "data match", "data check", "data override", "data quarantine", "data revoke", "data corrections", "simulate large-cap", "simulate atlas", "simulate first-order", "simulate hybrid-atlas",
         "simulate geometric-brownian", "simulate volatility-stabilised", "simulate rank-jacobi", "mandate validate", "propose", "check", "frontier", "why", "replay", "backtest", "report",
         "compare", "verify", "init", "sweep", "risk evaluate",
         "theory decompose", "theory rebalancing", "theory capital-curve",

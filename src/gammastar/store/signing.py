@@ -259,7 +259,8 @@ def _log(held: Store, since: np.datetime64) -> pd.DataFrame:
     log = read_log(held.path, files, "returns", since=since.item()) if files else None
     if log is None:
         raise UsageError(str(held.path), "the store has no daily returns to correct", advice="correct other rows with --file")
-    return log.to_pandas()
+    found: pd.DataFrame = log.to_pandas()
+    return found
 
 
 def _stored(held: Store, asset: str | None, first: np.datetime64, last: np.datetime64) -> pd.DataFrame:
