@@ -170,6 +170,7 @@ IDS = [
     Bad("id NaN in Parquet", content("members", lambda f: parquet(f.assign(asset_id=[np.nan, *f["asset_id"][1:]])), "parquet"), "id-missing", "members.parquet", row=1, column="asset_id"),
     Bad("id with a point", content("returns", lambda f: csv(f.assign(asset_id=f["asset_id"].astype(float)))), "id-format", RETURNS, row=2, column="asset_id", value="7.0"),
     Bad("id a fraction", content("members", lambda f: parquet(f.assign(asset_id=f["asset_id"] + 0.5)), "parquet"), "id-format", "members.parquet", row=1, column="asset_id", value="7.5"),
+    Bad("id with a control character", cell("members", 3, "asset_id", "7\x1f0"), "id-format", row=3, column="asset_id", value="'7\\x1f0'"),
     Bad("other ids in returns", alter("returns", lambda f: f.assign(asset_id="US" + f["asset_id"].astype(str))), "id-mismatch", RETURNS, row=2, column="asset_id", value="US14"),
     Bad("row twice", alter("members", lambda f: pd.concat((f, f.iloc[[10]]))), "row-duplicate", row=42, column="asset_id", value="21"),
     Bad("row twice with another value", alter("returns", lambda f: pd.concat((f, f.iloc[[10]].assign(total_return=0.5)))), "row-duplicate", RETURNS, row=642, column="asset_id"),

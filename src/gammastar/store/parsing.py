@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[ T]00:00(?::00(?:\.0+)?)?)?")
 _SLASHED = re.compile(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _NO_NUMBER = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "<na>"})
 _NO_ID = frozenset({"", "nan", "NaN", "None", "null", "NULL", "<NA>"})
@@ -217,6 +218,8 @@ class _Reader:
         self._bad("id-missing", "an asset id is needed in each row", coded.codes < 0, lambda _: "nothing")
         odd = np.array([*(bool(re.fullmatch(r"\d+\.0+", text)) for text in coded.values), False])[coded.codes]
         self._bad("id-format", "a whole number written as a decimal: write it without the point", odd, coded.at)
+        control = np.array([*(bool(_CONTROL.search(text)) for text in coded.values), False])[coded.codes]
+        self._bad("id-format", "an asset id with a control character: keys must be what they look like", control, lambda at: repr(coded.at(at)))
         return coded
 
     def texts(self, array: Any) -> Coded:
