@@ -7,7 +7,7 @@ batch form, so nothing drifts but the sums behind characteristics, and those are
 
 from __future__ import annotations
 
-__all__ = ["Afresh", "FromReturns", "FromSections", "OnlineReturns", "OnlineRisk", "OnlineSections", "log_returns", "online_risk", "up_to_date"]
+__all__ = ["Afresh", "FromMoments", "FromReturns", "FromSections", "OnlineReturns", "OnlineRisk", "OnlineSections", "log_returns", "online_risk", "up_to_date"]
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
@@ -25,6 +25,7 @@ from gammastar.risk.cross_section import (
     sector_codes,
     standard_styles,
 )
+from gammastar.risk.moments import LARGEST, WeightedMoments
 from gammastar.risk.rows import Rows
 
 if TYPE_CHECKING:
@@ -144,19 +145,40 @@ def log_returns(moment: Moment, window: int) -> Float[ndarray, "w n"]:
     return np.log1p(np.where(observed, moment.returns[-window:], 0.0))
 
 
+@runtime_checkable
+class FromMoments(Protocol):
+    """A model of log returns that weighted moments of them are enough for."""
+
+    @property
+    def volatility_half_life(self) -> float:
+        """In sessions."""
+        ...
+
+    @property
+    def correlation_half_life(self) -> float:
+        """In sessions."""
+        ...
+
+    def of_moments(self, moment: Moment, moments: WeightedMoments) -> FactoredCovariance:
+        """Return the covariance; `moments` are those of the window."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class OnlineReturns:
-    """A model of log returns, whose window is kept.
+    """A model of log returns, whose window is kept; where moments are enough for it, and not too large, they move along.
 
     Args:
         model: the batch form.
         seen: sessions seen.
         logs: log returns, zero where not observed.
+        moments: of them, or None.
     """
 
     model: FromReturns
     seen: int = 0
     logs: Rows | None = None
+    moments: WeightedMoments | None = None
 
     def update(self, moment: Moment) -> OnlineReturns:
         """Return the model after every session up to the moment's.
@@ -165,8 +187,24 @@ class OnlineReturns:
             ValueError: the moment is earlier than what was seen.
         """
         new = _new_sessions(self.seen, moment)
+        if not new:
+            return self
         logs = Rows.empty(self.model.window, (len(moment.assets),), np.float64) if self.logs is None else self.logs
-        return replace(self, seen=self.seen + new, logs=logs.append(log_returns(moment, min(new, self.model.window)))) if new else self
+        fresh = log_returns(moment, min(new, self.model.window))
+        return replace(self, seen=self.seen + new, logs=(kept := logs.append(fresh)), moments=self._moved(moment, logs, kept, fresh))
+
+    def _moved(self, moment: Moment, before: Rows, after: Rows, fresh: Float[ndarray, "t n"]) -> WeightedMoments | None:
+        """Return the moments after the sessions of `fresh`; made anew where that is less work, or they were not known."""
+        model, window, new = self.model, self.model.window, len(fresh)
+        if not isinstance(model, FromMoments) or len(moment.assets) > LARGEST:
+            return None
+        if self.moments is None or 3 * new > window:
+            lives = {"volatility": model.volatility_half_life, "correlation": model.correlation_half_life}
+            return WeightedMoments.of(after.last, moment.observed[-window:], **lives)
+        gone = max(len(before.last) + new - window, 0)
+        first = len(moment.returns) - window - gone
+        old = before.last[:gone], moment.observed[first : first + gone] if gone else moment.observed[:0]
+        return self.moments.moved((fresh, moment.observed[-new:]), old, window)
 
     def estimate(self, moment: Moment) -> FactoredCovariance:
         """Return the covariance as of the moment last updated with.
@@ -176,6 +214,8 @@ class OnlineReturns:
         """
         if self.logs is None or self.seen != len(moment.returns):
             raise ValueError("update the model with this moment first")
+        if self.moments is not None and isinstance(self.model, FromMoments):
+            return self.model.of_moments(moment, self.moments)
         return self.model.of_returns(moment, self.logs.last)
 
 

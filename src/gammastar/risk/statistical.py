@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from gammastar.risk.online import OnlineReturns, log_returns
-from gammastar.risk.weighted import known_names, leading_components, spread_to_all, weighted_variance
+from gammastar.risk.weighted import components_of, known_names, leading_components, spread_to_all, weighted_variance
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from gammastar.core.covariance import FactoredCovariance
     from gammastar.market.moment import Moment
+    from gammastar.risk.moments import WeightedMoments
 
 
 class RiskModel(Protocol):
@@ -91,16 +92,33 @@ class StatisticalFactors:
         known = known_names(moment, minimum=self.minimum, recent=self.recent)
         return spread_to_all(moment, known, *self._fit(logs[:, known], moment.observed[-self.window :, known]))
 
+    def of_moments(self, moment: Moment, moments: WeightedMoments) -> FactoredCovariance:
+        """Return the covariance; `moments` are those of the last sessions of the moment, with these half-lives and this window.
+
+        Raises:
+            StaleDataError: no name has enough observed returns.
+        """
+        known = known_names(moment, minimum=self.minimum, recent=self.recent)
+        variances, correlations = self._shrunk(moments.variances(known)), moments.correlations(known)
+        return spread_to_all(moment, known, self._loadings(components_of(correlations, min(self.factors, self.window, len(known))), variances), variances)
+
     def _fit(self, logs: Float[ndarray, "t m"], observed: Bool[ndarray, "t m"]) -> tuple[Float[ndarray, "m k"], Float[ndarray, " m"]]:
         """Return loadings and total variances a session of names that all have enough returns."""
         age = np.arange(len(logs) - 1, -1, -1.0)
-        variances = weighted_variance(logs, observed, 0.5 ** (age / self.volatility_half_life))
-        if self.volatility_shrinkage > 0.0:
-            log_variance = np.log(variances)
-            variances = np.exp(log_variance + self.volatility_shrinkage * (log_variance.mean() - log_variance))
+        variances = self._shrunk(weighted_variance(logs, observed, 0.5 ** (age / self.volatility_half_life)))
         standard = logs * np.sqrt(0.5 ** (age / self.correlation_half_life))[:, None]
         norms = np.sqrt(np.einsum("tm,tm->m", standard, standard))
         standard /= np.where(norms > 0.0, norms, 1.0)
-        loadings = leading_components(standard, min(self.factors, *standard.shape))
-        loadings[:, 1:] *= np.sqrt(1.0 - self.correlation_shrinkage)
-        return loadings * np.sqrt(variances)[:, None], variances
+        return self._loadings(leading_components(standard, min(self.factors, *standard.shape)), variances), variances
+
+    def _shrunk(self, variances: Float[ndarray, " m"]) -> Float[ndarray, " m"]:
+        """Return variances with their logs moved towards the mean of logs."""
+        if self.volatility_shrinkage == 0.0:
+            return variances
+        logs = np.log(variances)
+        return np.asarray(np.exp(logs + self.volatility_shrinkage * (logs.mean() - logs)))
+
+    def _loadings(self, components: Float[ndarray, "m k"], variances: Float[ndarray, " m"]) -> Float[ndarray, "m k"]:
+        """Return components of correlations as loadings of returns, all but the first shrunk."""
+        components[:, 1:] *= np.sqrt(1.0 - self.correlation_shrinkage)
+        return np.asarray(components * np.sqrt(variances)[:, None])

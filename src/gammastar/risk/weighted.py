@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "components_of",
     "effective_sessions",
     "fill_by_group",
     "known_names",
@@ -86,11 +87,15 @@ def leading_components(standard: Float[ndarray, "t m"], count: int) -> Float[nda
     Few components of many are found by Lanczos iteration (ARPACK) from a fixed start, so that one matrix has one answer.
     """
     sessions, names = standard.shape
-    wide = names > sessions
-    gram = standard @ standard.T if wide else standard.T @ standard
-    values, vectors = _largest(gram, count)
-    loadings = standard.T @ vectors if wide else vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.ascontiguousarray(loadings[:, ::-1])
+    if names <= sessions:
+        return components_of(standard.T @ standard, count)
+    return np.ascontiguousarray((standard.T @ _largest(standard @ standard.T, count)[1])[:, ::-1])
+
+
+def components_of(matrix: Float[ndarray, "m m"], count: int) -> Float[ndarray, "m k"]:
+    """Return loadings of the first components of a symmetric matrix without negative eigenvalues, the largest first."""
+    values, vectors = _largest(matrix, count)
+    return np.ascontiguousarray((vectors * np.sqrt(np.maximum(values, 0.0)))[:, ::-1])
 
 
 def _largest(gram: Float[ndarray, "m m"], count: int) -> tuple[Float[ndarray, " k"], Float[ndarray, "m k"]]:
