@@ -87,20 +87,35 @@ TOML = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3).map(lambda parts: f"[{', '.join(parts)}]"), st.dictionaries(st.sampled_from(["limit", "a", "name", "from"]), inner, max_size=2).map(lambda parts: "{ " + ", ".join(f"{key} = {value}" for key, value in parts.items()) + " }")),
     max_leaves=4,
 )  # fmt: skip
-RULES = st.sampled_from(["active_weight", "tracking_error", "beta", "sector", "issuer", "names", "turnover", "cash", "weight", "unknown_rule"])
+RIGHT_RULES = {"active_weight": "0.05", "tracking_error": "0.02", "beta": "0.01", "sector": "{ limit = 0.01 }", "issuer": "{ maximum = 0.1 }", "turnover": "0.2", "cash": "{ maximum = 0.02 }"}
+RIGHT_TABLES = {"clocks": ("lag", "1"), "data": ("minimum_observations", "126"), "trading": ("cost", "0.0005"), "risk": ("kind", '"hybrid"')}
+RIGHT_KEYS = {"calendar": '"XNYS"', "source": '"x"', "sectors": '["Energy", "Utilities"]'}
+
+
+def some(draw: st.DrawFn, right: dict[str, str]) -> list[str]:
+    """Return some lines of a table, every few of them with an odd value or under an odd name."""
+    lines = []
+    for name in draw(st.lists(st.sampled_from(sorted(right)), max_size=3, unique=True)):
+        oddity = draw(st.integers(0, 9))
+        lines.append(f"{'unknown' if oddity == 0 else name} = {draw(TOML) if oddity in {1, 2} else right[name]}\n")
+    return lines
 
 
 @st.composite
 def mandates(draw: st.DrawFn) -> bytes:
-    rules = "".join(f"{name} = {draw(TOML)}\n" for name in draw(st.lists(RULES, max_size=3, unique=True)))
-    other = "".join(f"[{table}]\n{draw(st.sampled_from(['lag', 'kind', 'cost', 'x', 'minimum_observations']))} = {draw(TOML)}\n" for table in draw(st.lists(st.sampled_from(["clocks", "data", "trading", "risk"]), max_size=2, unique=True)))
-    return f"{CAPTURE}[rules]\n{rules}{other}".encode()
+    """Return a mandate with some rules and tables."""
+    text = [CAPTURE, "[rules]\n", *some(draw, RIGHT_RULES)]
+    for table in draw(st.lists(st.sampled_from(sorted(RIGHT_TABLES)), max_size=2, unique=True)):
+        key, value = RIGHT_TABLES[table]
+        text.append(f"[{table}]\n{key} = {draw(TOML) if draw(st.integers(0, 4)) == 0 else value}\n")
+    return "".join(text).encode()
 
 
 @st.composite
 def mappings(draw: st.DrawFn) -> bytes:
-    keys = st.sampled_from(["calendar", "source", "members", "returns", "groups", "sectors", "other"])
-    return "".join(f"{key} = {draw(TOML)}\n" for key in draw(st.lists(keys, max_size=4, unique=True))).encode()
+    """Return a mapping with some keys."""
+    more = f"[{draw(st.sampled_from(['members', 'returns', 'other']))}]\nfile = {draw(TOML)}\n" if draw(st.integers(0, 3)) == 0 else ""
+    return "".join([*some(draw, RIGHT_KEYS), more]).encode()
 
 
 def second_reading(path: Path, table: str) -> None:
