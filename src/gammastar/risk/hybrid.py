@@ -108,12 +108,13 @@ class HybridFactors:
             StaleDataError: no name has enough observed returns.
         """
         known = known_names(moment, minimum=self.minimum, recent=self.recent)
-        own = self._own_sensitivities(found, known) if self.own_sensitivities else np.zeros((len(known), found.returns.shape[1]))
+        own = self._own_sensitivities(found, known) if self.own_sensitivities else None
         residual, variances = self._residual(found, known, own)
         covariance = self._factor_covariance(found)
         if self.remove_noise:
             covariance = covariance - noise(found, moment.benchmark[known], (known, variances))
-        named = (found.exposures[known] + own) @ _root(covariance)
+        exposures = found.exposures[known] if own is None else found.exposures[known] + own
+        named = exposures @ _root(covariance)
         surge = self._surge(found.dispersion)
         total = np.einsum("nk,nk->n", named, named) + variances
         return spread_to_all(moment, known, np.column_stack((named, residual)) * np.sqrt(surge), total * surge)
@@ -156,11 +157,12 @@ class HybridFactors:
         return np.asarray(slopes * np.maximum(1.0 - share, 0.0))
 
     def _residual(
-        self, found: CrossSections, known: Int[ndarray, " m"], own: Float[ndarray, "m k"]
+        self, found: CrossSections, known: Int[ndarray, " m"], own: Float[ndarray, "m k"] | None
     ) -> tuple[Float[ndarray, "m c"], Float[ndarray, " m"]]:
         """Return loadings on the components and total residual variances a session of names that all have enough returns."""
-        observed = found.observed[:, known]
-        residuals = np.where(observed, found.residuals[:, known] - found.returns @ own.T, 0.0)
+        observed, residuals = found.observed[:, known], found.residuals[:, known]
+        if own is not None:
+            residuals = np.where(observed, residuals - found.returns @ own.T, 0.0)
         age = np.arange(len(residuals) - 1, -1, -1.0)
         variances = weighted_variance(residuals, observed, 0.5 ** (age / self.volatility_half_life))
         weights = 0.5 ** (age / self.correlation_half_life)
