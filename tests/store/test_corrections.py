@@ -216,6 +216,7 @@ REFUSED: dict[str, Callable[[Path], Any]] = {
     "this is not a date": lambda store: override_return(store, "14", "yesterday", 0.1, **BY),
     "this is no return": lambda store: override_return(store, "14", DAY, float("nan"), **BY),
     "this is no return.*-1.5": lambda store: override_return(store, "14", DAY, -1.5, **BY),
+    "/store: the correction cannot be stored.*return-huge": lambda store: override_return(store, "14", DAY, 1e6, **BY),
     "cannot have been known earlier": lambda store: override_return(store, "14", DAY, 0.1, known="2019-01-31", **BY),
     "second date must not be before": lambda store: quarantine(store, NEXT, DAY, **BY),
     "no such correction": lambda store: revoke(store, 1, **BY),

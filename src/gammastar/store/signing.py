@@ -22,6 +22,8 @@ from gammastar.store.signatures import KEYS, Signature, signed_entries, signed_r
 from gammastar.store.writing import change_store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from gammastar.store.appending import AppendReport
@@ -232,7 +234,7 @@ def _plain(value: Any) -> float | bool | None:
     return bool(value) if isinstance(value, bool | np.bool_) else float(value)
 
 
-def _sign(target: Path, signature: Signature, known: str | np.datetime64 | None, rows_of: Any) -> AppendReport:
+def _sign(target: Path, signature: Signature, known: str | np.datetime64 | None, rows_of: Callable[[Store], pd.DataFrame]) -> AppendReport:
     """Append the rows that `rows_of` returns for the store, signed."""
     with change_store(target) as draft:
         held = open_store(target)
@@ -240,7 +242,12 @@ def _sign(target: Path, signature: Signature, known: str | np.datetime64 | None,
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / ("index_total_return.csv" if "level" in rows else "returns.csv")
             rows.to_csv(file, index=False, float_format="%.17g")
-            return add_rows(draft, held, file, now=now, signature=signature)
+            try:
+                return add_rows(draft, held, file, now=now, signature=signature)
+            except DataError as error:
+                if not error.findings:
+                    raise
+                raise DataError(str(target), "the correction cannot be stored", findings=error.findings, advice="correct the value; nothing was written") from error
 
 
 def _when(known: str | np.datetime64 | None, held: Store) -> np.datetime64:
