@@ -9,9 +9,13 @@ from tests.sources.conftest import LAST
 
 from gammastar.errors import DataError
 from gammastar.store import open_store
+from gammastar.store.findings import Findings
+from gammastar.store.sources import streamed
 from gammastar.store.sources.crsp_ciz import CrspCiz
 from gammastar.store.sources.crsp_legacy import CrspLegacy
 from gammastar.store.sources.delivery import ingest_source
+from gammastar.store.sources.sheet import open_rows_of, open_sheet
+from gammastar.store.sources.streamed import Names
 
 PERMNO = {"AAA": "14593", "BBB": "10107", "CCC": "11850", "DDD": "12490", "EEE": "10145", "FFF": "83835"}
 GONE = -0.6  # return of FFF's delisting, after its last bar
@@ -50,7 +54,7 @@ def write_legacy(world, folder, *, dlret: object = GONE, dlstcd: int = 574, sp50
     later = np.cumprod(world.split[::-1], axis=0)[::-1] / world.split
     earned = world.returns[at].astype(object)
     earned[np.isnan(world.returns[at])] = "C"
-    price = np.where(at[1] == 4, -world.close[at], world.close[at])  # EEE does not trade: the middle of bid and ask
+    price = np.where(at[1] == 3, -world.close[at], world.close[at])  # DDD does not trade: the middle of bid and ask
     dsf = {"PERMNO": [PERMNO[world.ids[k]] for k in at[1]], "date": pd.to_datetime(world.days[at[0]]).strftime(date_format), "PRC": price, "VOL": world.volume[at], "RET": earned, "SHROUT": world.shares[at] / 1000.0, "CFACPR": later[at], "CFACSHR": later[at]}
     pd.DataFrame(dsf).sample(frac=1.0, random_state=1).to_csv(folder / "dsf.csv", index=False)
     names_of(world, "NAMEDT", "NAMEENDT", {"SHRCD": 11, "EXCHCD": 1, "COMNAM": "A COMPANY"}).to_csv(folder / "msenames.csv", index=False)
@@ -66,7 +70,7 @@ def write_ciz(world, folder, *, sp500: bool = True):
     folder.mkdir()
     at = at_rows(world)
     later = np.cumprod(world.split[::-1], axis=0)[::-1] / world.split
-    daily = pd.DataFrame({"permno": [int(PERMNO[world.ids[k]]) for k in at[1]], "dlycaldt": world.days[at[0]], "dlyprc": world.close[at], "dlyprcflg": np.where(at[1] == 4, "BA", "TR"), "dlyret": world.returns[at], "dlycap": world.capital[at] / 1000.0, "dlyvol": world.volume[at], "dlycumfacshr": later[at], "dlydelflg": "N"})
+    daily = pd.DataFrame({"permno": [int(PERMNO[world.ids[k]]) for k in at[1]], "dlycaldt": world.days[at[0]], "dlyprc": world.close[at], "dlyprcflg": np.where(at[1] == 3, "BA", "TR"), "dlyret": world.returns[at], "dlycap": world.capital[at] / 1000.0, "dlyvol": world.volume[at], "dlycumfacshr": later[at], "dlydelflg": "N"})
     end = {"permno": int(PERMNO["FFF"]), "dlycaldt": world.days[LAST + 1], "dlyprc": world.close[LAST, 5] * (1.0 + GONE), "dlyprcflg": "DA", "dlyret": GONE, "dlycap": 1.0, "dlyvol": np.nan, "dlycumfacshr": 1.0, "dlydelflg": "Y"}
     pd.concat([daily, pd.DataFrame([end])]).to_parquet(folder / "dsf_v2.parquet")
     more = {"issuernm": "A COMPANY", "securitytype": "EQTY", "securitysubtype": "COM", "sharetype": "NS", "usincflg": "Y"}
@@ -170,3 +174,40 @@ def test_the_published_index_stands_beside_the_one_of_the_weights(world, tmp_pat
     ingest_source(CrspLegacy(), folder, tmp_path / "store")
     level = open_store(tmp_path / "store").panel().index_level
     np.testing.assert_allclose(level[1:] / level[:-1], 1.01, rtol=1e-12)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_rows_of_some_names_are_those_of_the_whole_file(tmp_path, monkeypatch, ending):
+    """Pieces of a few hundred bytes, blanks around names, rows too short and empty lines between: values and row numbers are those of a reader of the whole."""
+    rng = np.random.default_rng(4)
+    rows = pd.DataFrame({"Permno": rng.integers(10_000, 10_040, 3_000), "date": "2019-01-31", "PRC": rng.random(3_000), "other": "x"}).astype({"Permno": object})
+    rows.loc[7, "Permno"] = " 10001 "
+    rows.loc[9, "Permno"] = "no number"
+    path = tmp_path / f"dsf.{ending}"
+    if ending == "csv":
+        lines = rows.to_csv(index=False).splitlines()
+        for at in (3, 500, 501, 2_000):
+            lines.insert(at, "10001,2019-01-31" if at % 2 else "")
+        path.write_text("\ufeff" + "\n".join(lines) + "\n")
+    else:
+        rows.astype({"Permno": str}).to_parquet(path, row_group_size=100)
+    monkeypatch.setattr(streamed, "_PIECE", 400)
+    whole, some = Findings(), Findings()
+    every = open_sheet(path, ("permno", "prc"), whole, optional=())
+    names = frozenset({"10001", "10030"})
+    found = open_rows_of(path, ("permno", "prc"), some, Names("permno", names), optional=())
+    coded = every.texts("permno")
+    wanted = np.array([coded.codes[at] < 0 or coded.at(at) in {*names, "no number"} for at in range(len(every))])
+    assert 0 < wanted.sum() < 400
+    np.testing.assert_array_equal(found.rows, every.rows[wanted])
+    np.testing.assert_array_equal(found.numbers("prc"), every.numbers("prc")[wanted])
+    assert found.columns.keys() == every.columns.keys() == {"permno", "prc"}
+    assert some.found == whole.found
+    with pytest.raises(DataError, match="is it 'permno'"):
+        open_rows_of(path, ("permn",), some, Names("permno", names), optional=())
+    for content, said in ((b"", "no header"), (b"permno,prc\n10001,\xff\n", "cannot be read as CSV"), (None, "cannot be read: ")):
+        bad = tmp_path / ("bad.csv" if content is not None else "nothing.csv")
+        if content is not None:
+            bad.write_bytes(content)
+        with pytest.raises(DataError, match=said):
+            open_rows_of(bad, ("permno", "prc"), some, Names("permno", names), optional=())

@@ -13,7 +13,8 @@ from gammastar.store.findings import Findings
 from gammastar.store.sources.crsp import CrspRows, crsp_members, crsp_returns, read_spells, splits_from_factor
 from gammastar.store.sources.delivery import Delivery
 from gammastar.store.sources.membership import Spells
-from gammastar.store.sources.sheet import Sheet, open_sheet
+from gammastar.store.sources.sheet import Sheet, open_rows_of, open_sheet
+from gammastar.store.sources.streamed import Names
 from gammastar.store.sources.vendor_folder import find_table
 
 _DAILY = ("permno", "dlycaldt", "dlyprc", "dlyret", "dlycap")
@@ -46,15 +47,15 @@ class CrspCiz:
         """
         folder, findings = Path(data), Findings()
         names = open_sheet(find_table(folder, ("stksecurityinfohist", "stocknames_v2")), _INFO, findings)
-        sheet = open_sheet(find_table(folder, ("dsf_v2", "stkdlysecuritydata", "dlysecuritydata")), _DAILY, findings, optional=_MORE)
-        rows = _rows(sheet)
-        findings.stop_on_errors(str(folder))
         listed = find_table(folder, ("dsp500list_v2", "dsp500list"), needed=False)
         if listed is None:
             findings.warn(folder.name, "index-absent", "there is no table dsp500list_v2: the index is all common stocks of US companies")
             spells = _common(names)
         else:
             spells = read_spells(open_sheet(listed, ("permno", "mbrstartdt", "mbrenddt"), findings), "mbrstartdt", "mbrenddt")
+        daily = find_table(folder, ("dsf_v2", "stkdlysecuritydata", "dlysecuritydata"))
+        rows = _rows(open_rows_of(daily, _DAILY, findings, Names("permno", frozenset(spells.asset)), optional=_MORE))
+        findings.stop_on_errors(str(folder))
         members = crsp_members(rows, spells, names, {**_NAMES, "name": "issuernm" if "issuernm" in names else "securitynm"})
         findings.stop_on_errors(str(folder))
         return Delivery(self.title, members, crsp_returns(rows), calendar=self.calendar, remarks=tuple(findings.found))

@@ -21,7 +21,8 @@ from gammastar.store.sources.crsp import (
 )
 from gammastar.store.sources.delivery import Delivery
 from gammastar.store.sources.membership import Spells
-from gammastar.store.sources.sheet import Sheet, open_sheet
+from gammastar.store.sources.sheet import Sheet, open_rows_of, open_sheet
+from gammastar.store.sources.streamed import Names
 from gammastar.store.sources.vendor_folder import find_table
 
 if TYPE_CHECKING:
@@ -61,7 +62,13 @@ class CrspLegacy:
         """
         folder, findings = Path(data), Findings()
         names = open_sheet(find_table(folder, ("msenames", "dsenames", "stocknames")), ("permno", "namedt", "nameendt", "ticker", "comnam"), findings)
-        sheet = open_sheet(find_table(folder, ("dsf",)), _DSF, findings, optional=("vol", "cfacshr"))
+        listed = find_table(folder, ("dsp500list", "msp500list"), needed=False)
+        if listed is None:
+            findings.warn(folder.name, "index-absent", "there is no table dsp500list: the index is all ordinary common stocks (share codes 10, 11)")
+            spells = _common(names)
+        else:
+            spells = read_spells(open_sheet(listed, ("permno", "start", "ending"), findings), "start", "ending")
+        sheet = open_rows_of(find_table(folder, ("dsf",)), _DSF, findings, Names("permno", frozenset(spells.asset)), optional=("vol", "cfacshr"))
         rows = self._rows(sheet)
         findings.stop_on_errors(str(folder))
         gone = find_table(folder, ("dsedelist", "msedelist"), needed=False)
@@ -69,12 +76,6 @@ class CrspLegacy:
             findings.warn(folder.name, "delisting-absent", "there is no table dsedelist: what holders got at a delisting is not known")
         else:
             rows = self._delisted(rows, open_sheet(gone, ("permno", "dlstdt", "dlstcd", "dlret"), findings))
-        listed = find_table(folder, ("dsp500list", "msp500list"), needed=False)
-        if listed is None:
-            findings.warn(folder.name, "index-absent", "there is no table dsp500list: the index is all ordinary common stocks (share codes 10, 11)")
-            spells = _common(names)
-        else:
-            spells = read_spells(open_sheet(listed, ("permno", "start", "ending"), findings), "start", "ending")
         members = crsp_members(rows, spells, names, _NAMES)
         published = find_table(folder, ("dsp500",), needed=False)
         level = None if published is None else index_level(open_sheet(published, ("caldt", "vwretd"), findings), "caldt", "vwretd")

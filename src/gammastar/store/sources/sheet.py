@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Sheet", "as_arrow", "open_sheet"]
+__all__ = ["Sheet", "as_arrow", "open_rows_of", "open_sheet"]
 
 import csv
 import datetime as dt
@@ -20,8 +20,11 @@ import pyarrow.parquet
 
 from gammastar.errors import DataError, Finding, UsageError
 from gammastar.store.parsing import Coded
+from gammastar.store.sources.streamed import Names, check_text, streamed_csv, streamed_parquet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy import ndarray
 
     from gammastar.store.findings import Findings
@@ -200,6 +203,44 @@ def _day(text: str) -> np.datetime64 | None:
     return None
 
 
+def open_rows_of(data: Any, required: tuple[str, ...], findings: Findings, names: Names, *, optional: tuple[str, ...]) -> Sheet:
+    """Open a large CSV or Parquet file as `open_sheet` does, a piece at a time, and keep the rows of some names alone.
+
+    Args:
+        data: path of the file.
+        required: names of columns, in any case.
+        findings: where rows of another width are noted.
+        names: whose rows.
+        optional: further columns to read, where they are there.
+
+    Raises:
+        DataError: as `open_sheet`.
+    """
+    path, wanted = Path(data), _Wanted(required, optional)
+    try:
+        with path.open("rb") as file:
+            parquet, first = file.read(4) == b"PAR1", b"" if file.seek(0) else file.readline()
+        if parquet:
+            header = list(pa.parquet.read_schema(path).names)
+            wanted.check(path.name, header)
+            table, rows = streamed_parquet(path, [name for name in header if wanted.read(name)], names)
+            return _sheet(path.name, table, rows + 1, findings)
+        check_text(path)
+        header = next(csv.reader([first.removeprefix(b"\xef\xbb\xbf").decode().rstrip("\r\n")]), [])
+        if not header:
+            raise _unreadable(path, "file-empty", "the file has no header")
+        wanted.check(path.name, header)
+        odd: list[int] = []
+        told = _skipper(path, findings, odd, 0)
+        table, at = streamed_csv(path, header, [position for position, name in enumerate(header) if wanted.read(name)], names, told)
+        lost = np.sort(np.array(odd, dtype=np.int64)) - np.arange(len(odd))
+        return _sheet(path.name, table, at + np.searchsorted(lost, at, side="right") + 2, findings)
+    except OSError as error:
+        raise _unreadable(path, "file-unreadable", f"the file cannot be read: {error.strerror or error}") from error
+    except (pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
+        raise _unreadable(path, "csv-damaged", f"the file cannot be read as CSV or Parquet: {str(error)[:120]}") from error
+
+
 def open_sheet(data: Any, required: tuple[str, ...], findings: Findings, *, optional: tuple[str, ...] | None = None, skip: int = 0, end: int | None = None) -> Sheet:
     """Open a CSV or Parquet file, or a table in memory, and check that the columns are there.
 
@@ -299,6 +340,20 @@ def _csv(path: Path, given: _Lines, wanted: _Wanted, findings: Findings) -> tupl
     kept = [name for name, theirs in zip(names, header, strict=True) if wanted.read(theirs)]
 
     odd: list[int] = []
+    table = pa.csv.read_csv(
+        io.BytesIO(text),
+        read_options=pa.csv.ReadOptions(use_threads=False, column_names=names, skip_rows=skip + 1, block_size=1 << 24),
+        parse_options=pa.csv.ParseOptions(invalid_row_handler=_skipper(path, findings, odd, skip), ignore_empty_lines=False),
+        convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(kept, pa.string()), include_columns=kept, strings_can_be_null=False),
+    )
+    rows = np.delete(np.arange(table.num_rows + len(odd)), odd) + skip + 2
+    filled = ~(pa.compute.equal(table.column(0), "").to_numpy() if len(header) == 1 and kept else np.zeros(table.num_rows, dtype=bool))
+    table = table if filled.all() else table.filter(pa.array(filled))
+    return table.rename_columns([header[int(name)] for name in kept]), rows[filled]
+
+
+def _skipper(path: Path, findings: Findings, odd: list[int], skip: int) -> Callable[[Any], str]:
+    """Return what is told of rows of another width: it notes them and lists their positions below the header in `odd`."""
 
     def skipped(row: Any) -> str:
         odd.append(int(row.number) - skip - 2)
@@ -306,16 +361,7 @@ def _csv(path: Path, given: _Lines, wanted: _Wanted, findings: Findings) -> tupl
             findings.add(path.name, "row-width", f"{row.actual_columns} values under {row.expected_columns} columns", row=row.number, value=row.text[:80])
         return "skip"
 
-    table = pa.csv.read_csv(
-        io.BytesIO(text),
-        read_options=pa.csv.ReadOptions(use_threads=False, column_names=names, skip_rows=skip + 1, block_size=1 << 24),
-        parse_options=pa.csv.ParseOptions(invalid_row_handler=skipped, ignore_empty_lines=False),
-        convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(kept, pa.string()), include_columns=kept, strings_can_be_null=False),
-    )
-    rows = np.delete(np.arange(table.num_rows + len(odd)), odd) + skip + 2
-    filled = ~(pa.compute.equal(table.column(0), "").to_numpy() if len(header) == 1 and kept else np.zeros(table.num_rows, dtype=bool))
-    table = table if filled.all() else table.filter(pa.array(filled))
-    return table.rename_columns([header[int(name)] for name in kept]), rows[filled]
+    return skipped
 
 
 def _sheet(file: str, table: Any, rows: ndarray, findings: Findings) -> Sheet:
