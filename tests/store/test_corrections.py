@@ -110,7 +110,7 @@ def test_the_same_again_changes_nothing(store: Path) -> None:
     override_return(store, "14", DAY, 0.25, **BY)
     before = open_store(store).manifest
     again = override_return(store, "14", DAY, 0.25, author="Somebody else", reason="the same")
-    assert (again.changed, "says so already" in str(again)) == (False, True)
+    assert (again.changed, "says so already" in str(again), again.to_dict()["correction"]["number"]) == (False, True, None)
     assert open_store(store).manifest == before
 
 

@@ -49,7 +49,7 @@ class AppendReport:
         known: the last time at which anything became known, after it.
         findings: warnings; errors would have stopped it.
         fingerprint: of the store after it.
-        correction: number and signature, where somebody answers for it.
+        correction: number and signature, where somebody answers for it; no number where there was nothing new.
     """
 
     store: Path
@@ -62,7 +62,7 @@ class AppendReport:
     known: str
     findings: tuple[Finding, ...]
     fingerprint: str
-    correction: tuple[int, Signature] | None = None
+    correction: tuple[int | None, Signature] | None = None
 
     @property
     def changed(self) -> bool:
@@ -151,8 +151,9 @@ def add_rows(
     if signature is None:
         warn_of_superseded(store, revised, findings)
     report = _report(source, store, content, revised, findings)
-    report = replace(report, half_days=tuple(day for day in report.sessions if np.datetime64(day) in sessions.early),
-                     correction=None if signature is None else (store.manifest["entries"][-1]["number"] + 1, signature))  # fmt: skip
+    report = replace(report, half_days=tuple(day for day in report.sessions if np.datetime64(day) in sessions.early))
+    if signature is not None:
+        report = replace(report, correction=(store.manifest["entries"][-1]["number"] + 1 if report.changed else None, signature))
     if not report.changed:
         return report
     fresh = replace(content, tables={name: part.table for name, part in revised.items()})
