@@ -93,12 +93,12 @@ def _tables(verdict: Verdict, panel: Panel) -> str:
         for check, counts in verdict.counts.items()
     ]
     blocks = [_table("Checks", "How often each found something.", ("Check", "Looks for", "Errors", "Warnings", "Notes"), counted)]
-    told = [_row(finding, panel) for finding in verdict.findings[:_ROWS]]
-    more = f" The first {_ROWS:,} of {len(verdict.findings):,}; all of them with --json." if len(verdict.findings) > _ROWS else ""
-    blocks.append(_table("Findings", f"Errors first.{more}", ("Check", "Asset", "Dates", "What", "Do"), told))
     if verdict.corrections:
         head = ("Number", "Kind", "Author", "Reason", "Known", "Values", "Standing")
         blocks.append(_table("Corrections", "Signed ones. A value stands until it is corrected again.", head, [_signed(one) for one in verdict.corrections]))
+    told = [_row(finding, panel) for finding in verdict.findings[:_ROWS]]
+    more = f" The first {_ROWS:,} of {len(verdict.findings):,}; all of them with --json." if len(verdict.findings) > _ROWS else ""
+    blocks.append(_table("Findings", f"Errors first.{more}", ("Check", "Asset", "Dates", "What", "Do"), told))
     return f'<section class="block tables">\n{chr(10).join(blocks)}\n</section>'
 
 
