@@ -16,8 +16,7 @@ from gammastar.mandate import Mandate, TrackingError, Turnover
 from gammastar.optimise import solver, why
 from gammastar.optimise.certify import Duals, prove
 from gammastar.optimise.fast import FastAnswer, fast_answer
-from gammastar.optimise.lane_steps import choose
-from gammastar.optimise.problem import state_problem
+from gammastar.optimise.problem import choose, state_problem
 from gammastar.optimise.solver import Answer, Outcome, Rung, solve
 
 if TYPE_CHECKING:

@@ -28,11 +28,11 @@ __all__ = [
 ]
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 def indicator(codes: Int[ndarray, " n"], groups: int) -> csr_array:
-    """Return which assets belong to each group: one where ``codes[i] == g``, shape (groups, n), sparse."""
+    """Return which assets belong to each group: one where ``codes[i] == g``, shape (groups, n), sparse; equal codes share one matrix, not to be written to."""
     return _indicator(codes.tobytes(), codes.dtype, groups)
 
 
@@ -99,6 +99,18 @@ class LinearRows:
     lower_slope: Float[ndarray, " m"]
     upper_slope: Float[ndarray, " m"]
     penalty: float | None = None
+
+    @cached_property
+    def entries(self) -> tuple[Float[ndarray, " entries"], Int[ndarray, " entries"], Int[ndarray, " ends"]]:
+        """The matrix line by line: its values, the column of each, and where each line begins and ends, shape (m + 1,); contiguous and writeable."""
+        matrix: Any = self.matrix
+        if issparse(matrix):
+            found = (matrix.data, np.float64), (matrix.indices, np.int32), (matrix.indptr, np.int32)
+            data, columns, ends = (values if values.dtype == kind and values.flags.carray else np.array(values, dtype=kind) for values, kind in found)
+            return data, columns, ends
+        lines, names = matrix.shape
+        ends = np.arange(lines + 1, dtype=np.int32) * names
+        return np.array(matrix, dtype=np.float64).reshape(-1), np.tile(np.arange(names, dtype=np.int32), lines), ends
 
 
 @dataclass(frozen=True, eq=False)

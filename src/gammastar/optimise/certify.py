@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gammastar.core.compiled import compiled
 from gammastar.core.rows import AbsoluteSum, LinearRows, RiskCone
-from gammastar.optimise.lane import entries_of
-from gammastar.optimise.lane_steps import gained, priced_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +89,7 @@ def prove(problem: Problem, weights: Float[ndarray, " n"], duals: Duals) -> Proo
     rate_up, rate_down, centre = problem.cost.buy[free], problem.cost.sell[free], problem.held
     for place, row in enumerate(problem.rows):
         if isinstance(row, LinearRows):
-            cost, missed = priced_lines(entries_of(row.matrix), weights, pull, (duals.linear[place], row.lower, row.upper))
+            cost, missed = _priced_lines(row.entries, weights, pull, (duals.linear[place], row.lower, row.upper))
         elif isinstance(row, AbsoluteSum):
             each, trade = duals.sums[place], weights - row.centre
             reached = row.up * float(np.maximum(trade, 0.0).sum()) + row.down * float(np.maximum(-trade, 0.0).sum())
@@ -104,5 +103,56 @@ def prove(problem: Problem, weights: Float[ndarray, " n"], duals: Duals) -> Proo
         broken.append(missed)
     sharp = (variance.specific + duals.kappa) * sigma.specific
     slope = (problem.growth + problem.premium - pull - (variance.factor + duals.kappa) * (sigma.loadings @ exposure) - sharp * away)[free]
-    gap, missed = gained(slope, sharp[free], (weights[free], centre[free]), (rate_up, rate_down), (problem.lower, problem.upper))
+    gap, missed = _gained(slope, sharp[free], (weights[free], centre[free]), (rate_up, rate_down), (problem.lower, problem.upper))
     return Proof(gap + slack, max(*broken, missed), problem.value(weights), slope)
+
+
+@compiled
+def _priced_lines(entries: tuple[ndarray, ndarray, ndarray], weights: ndarray, pull: ndarray, lines: tuple[ndarray, ndarray, ndarray]) -> tuple[float, float]:
+    """Return price times distance to the bound it belongs to, summed over lines, and by how much bounds are missed; add ``matrix' price`` to `pull`.
+
+    Args:
+        entries: of the matrix, as `LinearRows` gives them.
+        weights: shape (n,).
+        pull: shape (n,).
+        lines: price, lower and upper bound of each line, shape (r,).
+    """
+    data, columns, ends = entries
+    price, low, high = lines
+    slack, missed = 0.0, 0.0
+    for line in range(len(price)):
+        value = 0.0
+        for entry in range(ends[line], ends[line + 1]):
+            value += data[entry] * weights[columns[entry]]
+            pull[columns[entry]] += data[entry] * price[line]
+        slack += abs(price[line] * ((high[line] - value) if price[line] > 0.0 else (value - low[line]))) if price[line] != 0.0 else 0.0
+        missed = max(missed, low[line] - value, value - high[line])
+    return slack, missed
+
+
+@compiled
+def _gained(slope: ndarray, sharp: ndarray, stands: tuple[ndarray, ndarray], rates: tuple[ndarray, ndarray], bounds: tuple[ndarray, ndarray]) -> tuple[float, float]:
+    """Return the most that names can gain in sum, of ``slope d - sharp d^2 / 2 - change of cost`` between their bounds, and by how much bounds are missed.
+
+    Args:
+        slope: shape (m,).
+        sharp: curvature, shape (m,).
+        stands: weight now, and where the cost has its kink, each of shape (m,).
+        rates: of buying and of selling.
+        bounds: lower and upper.
+    """
+    here, centre = stands
+    up, down = rates
+    lower, upper = bounds
+    total, missed = 0.0, 0.0
+    for i in range(len(slope)):
+        bought, sold = here[i] + (slope[i] - up[i]) / sharp[i], here[i] + (slope[i] + down[i]) / sharp[i]
+        best = bought if bought > centre[i] else sold if sold < centre[i] else centre[i]
+        best = min(max(best, lower[i]), upper[i])
+        move, before, after = best - here[i], here[i] - centre[i], best - centre[i]
+        paid = (up[i] if after > 0.0 else -down[i]) * after - (up[i] if before > 0.0 else -down[i]) * before
+        gain = slope[i] * move - 0.5 * sharp[i] * move * move - paid
+        if not gain <= 0.0:  # what is no number is told
+            total += gain
+        missed = max(missed, lower[i] - here[i], here[i] - upper[i])
+    return total, missed

@@ -9,16 +9,15 @@ In ``y = w - benchmark`` of the names that can move, with factor exposures ``f =
 
 from __future__ import annotations
 
-__all__ = ["Lane", "RowSource", "entries_of", "lane_of", "same_array", "same_covariance"]
+__all__ = ["Lane", "RowSource", "lane_of", "same_array", "same_covariance"]
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
+from gammastar.core.compiled import compiled
 from gammastar.core.rows import AbsoluteSum, Budget, LinearRows, RiskCone
-from gammastar.optimise.lane_steps import Entries, binding_lines, in_order, reach_of_trades
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -195,27 +194,27 @@ _Coupling = tuple["ndarray", "ndarray", "ndarray", int, tuple[RowSource, ...]]
 
 def _coupling(problem: Problem, base: ndarray, columns: ndarray, box: tuple[ndarray, ndarray]) -> _Coupling | None:
     """Return the linear rows that can bind, net of the other names; None where there are too many."""
-    found: list[tuple[ndarray, ndarray, ndarray]] = []
+    found: list[list[ndarray]] = []
     given: list[tuple[LinearRows | Budget | None, ndarray]] = []
     if not any(isinstance(row, Budget) for row in problem.rows):
         left = np.array([1.0 - base.sum()])
-        found.append((np.ones((1, len(columns))), left, left))
+        found.append([np.ones((1, len(columns))), left, left])
         given.append((None, np.zeros(1, dtype=np.intp)))
     for row in problem.rows:
         if isinstance(row, Budget):
             invested = float(base.sum())
-            found.append((np.ones((1, len(columns))), np.array([1.0 - row.maximum - invested]), np.array([1.0 - row.minimum - invested])))
+            found.append([np.ones((1, len(columns))), np.array([1.0 - row.maximum - invested]), np.array([1.0 - row.minimum - invested])])
             given.append((row, np.zeros(1, dtype=np.intp)))
         if isinstance(row, LinearRows):
-            kept, *lines = binding_lines(entries_of(row.matrix), (row.lower, row.upper), base, columns, box)
+            kept, *lines = _binding_lines(row.entries, (row.lower, row.upper), base, columns, box)
             if len(kept) > MOST_ROWS:
                 return None
-            found.append((lines[0], lines[1], lines[2]))
+            found.append(lines)
             given.append((row, kept))
     rows, low, high = (np.concatenate([part[k] for part in found]) for k in range(3))
     if len(rows) > MOST_ROWS:
         return None
-    rows, low, high, equalities, place, size = in_order(rows, low, high, PINNED)
+    rows, low, high, equalities, place, size = _in_order(rows, low, high, PINNED)
     sources, start = [], 0
     for source, kept in given:
         stop = start + len(kept)
@@ -224,17 +223,83 @@ def _coupling(problem: Problem, base: ndarray, columns: ndarray, box: tuple[ndar
     return rows, low, high, equalities, tuple(sources)
 
 
-def entries_of(matrix: Any) -> Entries:
-    """Return the entries of a matrix line by line, the column of each, and where each line begins and ends."""
-    if sparse.issparse(matrix):
-        return _own(matrix.data, np.float64), _own(matrix.indices, np.int32), _own(matrix.indptr, np.int32)
-    lines, names = matrix.shape
-    return np.array(matrix, dtype=np.float64).reshape(-1), np.tile(np.arange(names, dtype=np.int32), lines), np.arange(0, lines * names + 1, names, dtype=np.int32)
+@compiled
+def _binding_lines(
+    entries: tuple[ndarray, ndarray, ndarray], sides: tuple[ndarray, ndarray], base: ndarray, moving: ndarray, box: tuple[ndarray, ndarray]
+) -> tuple[ndarray, ndarray, ndarray, ndarray]:
+    """Return the lines ``low <= matrix @ (base + y) <= high`` that the box of y does not keep by itself: which, dense, with finite bounds on y.
+
+    Args:
+        entries: of the matrix, as `LinearRows` gives them.
+        sides: lower and upper bounds, shape (r,).
+        base: weights at y = 0, shape (n,).
+        moving: columns of y, shape (m,).
+        box: lower and upper bounds of y, shape (m,).
+    """
+    data, columns, ends = entries
+    lines = len(ends) - 1
+    place = np.full(len(base), -1)
+    for i in range(len(moving)):
+        place[moving[i]] = i
+    kept, low, high = np.empty(lines, dtype=np.int64), np.empty(lines), np.empty(lines)
+    count = 0
+    for line in range(lines):
+        at, middle, width = 0.0, 0.0, 0.0
+        for entry in range(ends[line], ends[line + 1]):
+            column, value = columns[entry], data[entry]
+            at += value * base[column]
+            i = place[column]
+            if i >= 0:
+                middle += value * (0.5 * (box[0][i] + box[1][i]))
+                width += abs(value) * (0.5 * (box[1][i] - box[0][i]))
+        least, most = middle - width, middle + width
+        below, above = sides[0][line] - at, sides[1][line] - at
+        if below > least or above < most:
+            margin = width + 1e-6  # a side that cannot bind is put out of reach
+            kept[count] = line
+            low[count] = below if below > least and below > -np.inf else least - margin
+            high[count] = above if above < most and above < np.inf else most + margin
+            count += 1
+    dense = np.zeros((count, len(moving)))
+    for row in range(count):
+        for entry in range(ends[kept[row]], ends[kept[row] + 1]):
+            i = place[columns[entry]]
+            if i >= 0:
+                dense[row, i] += data[entry]
+    return kept[:count].copy(), dense, low[:count].copy(), high[:count].copy()
 
 
-def _own(values: ndarray, kind: type) -> ndarray:
-    """Return an array as compiled code takes it: contiguous, writeable, of one type."""
-    return values if values.dtype == kind and values.flags.carray else np.array(values, dtype=kind)
+@compiled
+def _in_order(rows: ndarray, low: ndarray, high: ndarray, pinned: float) -> tuple[ndarray, ndarray, ndarray, int, ndarray, ndarray]:
+    """Return rows with a largest entry of one, those of equal bounds first; their bounds, how many are equal, where each row went, what it was divided by.
+
+    Args:
+        rows: shape (r, m).
+        low: shape (r,).
+        high: shape (r,).
+        pinned: bounds nearer than this are equal: both become their middle.
+    """
+    count, names = rows.shape
+    size, place, equal = np.empty(count), np.empty(count, dtype=np.int64), 0
+    for row in range(count):
+        largest = 0.0
+        for i in range(names):
+            largest = max(largest, abs(rows[row, i]))
+        size[row] = largest if largest > 0.0 else 1.0
+        equal += high[row] / size[row] - low[row] / size[row] <= pinned
+    found, lows, highs = np.empty((count, names)), np.empty(count), np.empty(count)
+    first, last = 0, equal
+    for row in range(count):
+        below, above = low[row] / size[row], high[row] / size[row]
+        if above - below <= pinned:
+            below = above = 0.5 * (below + above)
+            to, first = first, first + 1
+        else:
+            to, last = last, last + 1
+        place[row], lows[to], highs[to] = to, below, above
+        for i in range(names):
+            found[to, i] = rows[row, i] / size[row]
+    return found, lows, highs, equal, place, size
 
 
 _Kinks = tuple["ndarray", "ndarray", "ndarray", "ndarray", "ndarray", tuple[AbsoluteSum, ...]]
@@ -246,7 +311,10 @@ def _kinks(problem: Problem, sums: list[AbsoluteSum], columns: ndarray, box: tup
     centre = problem.held if not problem.cost.free or not sums else sums[0].centre
     held = centre[columns] - problem.benchmark[columns]
     limited, totals = [], []
-    most_up, most_down, above, below = reach_of_trades(held, base - centre, columns, *box) if sums else (0.0, 0.0, 0.0, 0.0)
+    most_up, most_down = float(np.maximum(box[1] - held, 0.0).sum()), float(np.maximum(held - box[0], 0.0).sum())
+    away = base - centre
+    away[columns] = 0.0
+    above, below = float(np.maximum(away, 0.0).sum()), float(np.maximum(-away, 0.0).sum())
     for row in sums:
         total = row.limit - row.up * above - row.down * below
         if row.up * most_up + row.down * most_down > total:

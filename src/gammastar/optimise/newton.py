@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gammastar.optimise.interior import Multipliers
+from gammastar.optimise.newton_steps import search
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -54,8 +55,6 @@ def newton(lane: Lane, start: Prices | None = None) -> Multipliers | None:
         lane: the problem.
         start: prices to start from; without them, those of a portfolio without factor risk.
     """
-    from gammastar.optimise.newton_steps import search  # compiled code is loaded when it is first needed
-
     whole = np.ascontiguousarray
     settled, y, price, kappa, upper, lower, steps = search(
         (whole(lane.loadings.T), whole(lane.rows)),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["Problem", "Variance", "neutral_names", "state_problem"]
+__all__ = ["Problem", "Variance", "choose", "neutral_names", "state_problem"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
+from gammastar.core.compiled import compiled
 from gammastar.core.rows import Bounds, Budget, ConvexRow, DiscreteRow
 from gammastar.mandate.strategy import VolatilityCapture
 from gammastar.market.missing import PATIENCE
-from gammastar.optimise.lane_steps import choose
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -223,8 +223,47 @@ def _choose(moment: Moment, neutral: Bool[ndarray, " n"], names: tuple[str, ...]
     box = _Box.long_only(len(neutral))
     for row in bounds:
         box.tighten(row, names.index(row.rule))
-    free, fixed, moved, crossed = choose(np.array(moment.benchmark), neutral, (box.lower, box.upper), (box.lower_slope, box.upper_slope))
+    mu = np.array(moment.benchmark)  # writeable, or the code would be compiled once more
+    free, fixed, moved, crossed = choose(mu, neutral, (box.lower, box.upper), (box.lower_slope, box.upper_slope))
     return _Choice(box, free, fixed, moved, _crossed(box, crossed, names))
+
+
+@compiled
+def choose(mu: ndarray, neutral: ndarray, box: tuple[ndarray, ndarray], slopes: tuple[ndarray, ndarray]) -> tuple[ndarray, ndarray, ndarray, ndarray]:
+    """Return which names are free, where the others stand, which follow a bound that moved them, and where bounds cross.
+
+    Names outside the benchmark stand at zero and neutral names at their benchmark weight, as far as the bounds allow. One that a bound moves off that
+    weight moves with the bound: it is left to the solver, between equal bounds. So is one whose bounds are equal, so that the rule that holds it has its
+    price.
+
+    Args:
+        mu: benchmark weights, shape (n,).
+        neutral: members that cannot be bet on, shape (n,).
+        box: lower and upper bounds, shape (n,); those of names that follow a bound are made equal.
+        slopes: derivatives of the bounds with respect to their rules' limits, shape (n,).
+    """
+    n = len(mu)
+    lower, upper = box
+    free, fixed, moved, crossed = np.empty(n, dtype=np.int64), np.empty(n), np.zeros(n, dtype=np.bool_), np.empty(n, dtype=np.int64)
+    count, crosses = 0, 0
+    for i in range(n):
+        member, top = mu[i] > 0.0, max(upper[i], lower[i])
+        outside = min(max(0.0, lower[i]), top)
+        stands = min(max(mu[i], lower[i]), top) if member else outside
+        if (member or outside > 0.0) and lower[i] > upper[i] + 1e-12:
+            crossed[crosses] = i
+            crosses += 1
+        yields = slopes[0][i] != 0.0 or slopes[1][i] != 0.0
+        moved[i] = (neutral[i] and stands != mu[i] and yields) or (not member and outside > 0.0 and slopes[0][i] != 0.0)
+        if moved[i]:
+            lower[i] = upper[i] = stands
+        chosen = member and not neutral[i] and (upper[i] > lower[i] or (upper[i] == lower[i] and yields))
+        fixed[i] = stands
+        if chosen or moved[i]:
+            fixed[i] = 0.0
+            free[count] = i
+            count += 1
+    return free[:count].copy(), fixed, moved, crossed[:crosses].copy()
 
 
 def _crossed(box: _Box, where: Int[ndarray, " crossed"], names: tuple[str, ...]) -> tuple[tuple[str, str, int], ...]:
