@@ -112,5 +112,5 @@ def test_what_is_learnt_starts_from_no_correction(gammastar, base):
     told = gammastar(*base, *SPAN, "--json").json
     slopes, levels = told["slopes"], told["levels"]
     assert slopes[0] == levels[0] == 1.0
-    assert all(level > 0.0 for level in levels)
+    assert len(levels) == len(slopes)
     assert all(0.0 <= slope <= 1.0 for slope in slopes)

@@ -14,6 +14,7 @@ from gammastar.errors import GammastarError, StaleDataError, UsageError
 from gammastar.store import append, corrections, ingest, open_store, override, override_return, quarantine, revoke
 from gammastar.store.difference import compare_knowledge
 from gammastar.store.quality.inspection import inspect_store
+from gammastar.store.signatures import Signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,6 +159,18 @@ def test_a_file_overrides_snapshots_and_index_levels(make: Callable[..., Any], t
         revoke(tmp_path / "store", 3, **BY)
 
 
+def test_an_index_level_that_a_correction_added_is_not_taken_away(make: Callable[..., Any], tmp_path: Path) -> None:
+    draft = make()
+    levels = pd.DataFrame({"date": sorted(set(draft.members["date"])), "level": 100.0 + np.arange(draft.members["date"].nunique())})
+    draft.index = levels.iloc[:-1]
+    ingest(draft.write(tmp_path / "dataset"), tmp_path / "store")
+    (tmp_path / "levels").mkdir()
+    levels.to_csv(tmp_path / "levels" / "index_total_return.csv", index=False)
+    override(tmp_path / "store", tmp_path / "levels", known=LATER, **BY)
+    with pytest.raises(UsageError, match="a level cannot be taken away"):
+        revoke(tmp_path / "store", 1, **BY)
+
+
 def test_a_row_that_a_correction_added_is_late_and_is_marked_when_it_is_taken_back(make: Callable[..., Any], tmp_path: Path) -> None:
     draft, whole = make(), make().returns
     draft.returns = whole[~((whole["asset_id"] == 14) & (whole["date"] == DAY))]
@@ -187,7 +200,7 @@ def test_everybody_is_told(store: Path) -> None:
     held = open_store(store)
     assert held.status()["corrections"] == 1
     difference = compare_knowledge(held, LAST, LATER)
-    assert difference.signed == ((1, "override", "<b>A</b>", "it is & was <i>so</i>"),)
+    assert difference.signed == ((1, Signature("override", "<b>A</b>", "it is & was <i>so</i>")),)
     assert "correction 1: override by <b>A</b>" in str(difference)
     assert difference.to_dict()["signed"][0]["author"] == "<b>A</b>"
     found = inspect_store(held)

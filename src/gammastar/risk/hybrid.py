@@ -44,7 +44,7 @@ class HybridFactors:
     would buy exactly those whose volatility was moved down. D is what the components leave of it. The loadings are ``B = (X F^(1/2), P)``.
 
     When markets break, all volatilities rise at once, and the dispersion of returns between hundreds of names tells it within days, long before any one
-    name's own volatility does. So Sigma is multiplied by ``max(1, d / D)``, d and D being the weighted means of dispersion (that of
+    name's own volatility does. So Sigma is multiplied by ``max(1, s / l)``, s and l being the weighted means of dispersion (that of
     `gammastar.risk.cross_section.CrossSections`) with `surge_half_life` and with `volatility_half_life`. It only raises forecasts: calm days do not foretell
     calm months.
 

@@ -1,8 +1,8 @@
 """Risk models that take one session at a time: values that a run carries, and that answer as the batch form does.
 
 ``update`` takes in what a moment knows beyond the last one, ``estimate`` makes the factors anew from what was kept. What is kept are rows of one window
-that never change (log returns, or factor returns and residuals); factors, weights by age and variances are made of them at each estimate by the code of the
-batch form, so nothing drifts but the sums behind characteristics, and those are made anew at fixed sessions.
+that never change (log returns, or factor returns and residuals), and two sorts of sums that move along: those behind characteristics, made anew at fixed
+sessions, and weighted moments, where rounding fades with the weights. The rest is made of the rows at each estimate by the code of the batch form.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import numpy as np
 from gammastar.errors import UsageError
 from gammastar.store.folder import parse_known
 from gammastar.store.merging import read_log
-from gammastar.store.signatures import signed_entries
+from gammastar.store.signatures import KEYS, NUMBERS, Signature, signature_of, signed_entries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 
     from gammastar.store.folder import Store
 
-_KEYS = {
-    "members": (("date", "asset_id"), ("weight", "sector", "forward_return", "price", "ticker", "name")),
-    "groups": (("date", "asset_id", "attribute"), ("label",)),
-    "returns": (("date", "asset_id"), ("total_return", "price", "split", "traded_value", "estimated")),
-    "index": (("date",), ("level",)),
+_COLUMNS = {
+    "members": ("weight", "sector", "forward_return", "price", "ticker", "name"),
+    "groups": ("label",),
+    **NUMBERS,
 }
 _WHOLE = ("members", "groups")  # a snapshot is replaced as a whole
 _SHOWN_ONLY = ("ticker", "name", "level")  # no decision looks at these
@@ -68,7 +67,7 @@ class Difference:
         added: rows by table about days that lay ahead at the earlier time.
         late: rows by table about earlier days, which nobody had told then.
         corrections: values that are known otherwise, by table and date.
-        signed: numbers of the signed corrections that became known between, with kind, author and reason.
+        signed: number and signature of the signed corrections that became known between.
     """
 
     store: Path
@@ -77,7 +76,7 @@ class Difference:
     added: dict[str, int]
     late: dict[str, int]
     corrections: tuple[Change, ...]
-    signed: tuple[tuple[int, str, str, str], ...] = ()
+    signed: tuple[tuple[int, Signature], ...] = ()
 
     @property
     def decisive(self) -> tuple[tuple[np.datetime64, np.datetime64], ...]:
@@ -90,7 +89,7 @@ class Difference:
         told = {"store": str(self.store), "from": str(self.begin), "to": str(self.end), "added": self.added, "late": self.late}
         return {**told, "corrected": len(self.corrections),
                 "corrections": [asdict(change) for change in self.corrections],
-                "signed": [dict(zip(("number", "kind", "author", "reason"), told, strict=True)) for told in self.signed]}  # fmt: skip
+                "signed": [{"number": number, **signature.to_dict()} for number, signature in self.signed]}  # fmt: skip
 
     def __str__(self) -> str:
         """Return the difference for people to read; of the corrections the first twenty."""
@@ -101,7 +100,7 @@ class Difference:
         lines += [f"    {change}" for change in self.corrections[:_TOLD]]
         if len(self.corrections) > _TOLD:
             lines.append(f"    ... and {len(self.corrections) - _TOLD:,} more (--json has all)")
-        lines += [f"  correction {number}: {kind} by {author}: {reason}" for number, kind, author, reason in self.signed]
+        lines += [f"  correction {number}: {signature}" for number, signature in self.signed]
         return "\n".join(lines if len(lines) > 1 else [*lines, "  nothing"])
 
 
@@ -125,20 +124,19 @@ def compare_knowledge(store: Store, begin: str | np.datetime64, end: str | np.da
     if later <= earlier:
         raise UsageError("--from, --to", "the second time must be later than the first", got=f"{earlier} and {later}", allowed=f"dates up to {store.known}, in order")
     added, late, corrections = {}, {}, []
-    for table, (keys, columns) in _KEYS.items():
+    for table, columns in _COLUMNS.items():
         rows = _rows(store, table, earlier, later)
         if rows is None:
             continue
-        old, new = (_as_of(rows, keys, until, whole=table in _WHOLE) for until in (earlier, later))
+        old, new = (_as_of(rows, KEYS[table], until, whole=table in _WHOLE) for until in (earlier, later))
         fresh = new.index.difference(old.index)
         ahead = fresh.get_level_values("date") > earlier.astype("datetime64[ns]")
         told_before = fresh.get_level_values("date").isin(old.index.get_level_values("date")) if table in _WHOLE else np.zeros(len(fresh), dtype=bool)
         added[table], late[table] = int(ahead.sum()), int((~ahead & ~told_before).sum())
         corrections += _corrected(table, old, new, [name for name in columns if name in rows.columns])
     ordered = sorted(corrections, key=lambda change: (change.date, change.table, change.asset or "", change.column))
-    signed = [(number, entry["signed"]) for number, entry in signed_entries(store).items() if earlier < np.datetime64(entry["known"], "D") <= later]
-    named = tuple((number, told["kind"], told["author"], told["reason"]) for number, told in signed)
-    return Difference(store.path, earlier, later, added, late, tuple(ordered), named)
+    signed = tuple((number, signature_of(entry)) for number, entry in signed_entries(store).items() if earlier < np.datetime64(entry["known"], "D") <= later)
+    return Difference(store.path, earlier, later, added, late, tuple(ordered), signed)
 
 
 def _rows(store: Store, table: str, earlier: np.datetime64, later: np.datetime64) -> pd.DataFrame | None:
@@ -161,17 +159,17 @@ def _rows(store: Store, table: str, earlier: np.datetime64, later: np.datetime64
     return frame
 
 
-def _as_of(rows: pd.DataFrame, keys: tuple[str, ...], until: np.datetime64, *, whole: bool) -> pd.DataFrame:
+def _as_of(rows: pd.DataFrame, keys: list[str], until: np.datetime64, *, whole: bool) -> pd.DataFrame:
     """Return the last version of each row known by then, by its keys."""
     if whole:
         complete = rows.groupby(["date", "entry"])["known"].transform("max")
         rows = rows[complete <= until]
         rows = rows[rows["entry"] == rows.groupby("date")["entry"].transform("max")]
     else:
-        rows = rows[rows["known"] <= until].drop_duplicates(list(keys), keep="last")
+        rows = rows[rows["known"] <= until].drop_duplicates(keys, keep="last")
     if len(keys) == 1:
         return rows.set_index(keys[0], drop=True)
-    return rows.set_index(list(keys))
+    return rows.set_index(keys)
 
 
 def _corrected(table: str, old: pd.DataFrame, new: pd.DataFrame, columns: list[str]) -> list[Change]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from gammastar.errors import Finding
 from gammastar.store.facts import positions_of
+from gammastar.store.signatures import NUMBERS
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from gammastar.store.findings import Findings
     from gammastar.store.parsing import Table
 
-_NUMBERS = ("total_return", "price", "split", "traded_value", "estimated")
 _NEVER = np.datetime64("0001-01-01", "D")
 
 
@@ -98,7 +98,7 @@ def revise_returns(table: Table, stored: Any, stamp: Stamp) -> Revised:
         stored: Arrow rows of those dates in the order in which they were learnt, or None.
         stamp: when they became known.
     """
-    told = {name: table.flags[name].astype(float) if name in table.flags else table.numbers[name] for name in _NUMBERS if name in table.flags or name in table.numbers}
+    told = {name: table.flags[name].astype(float) if name in table.flags else table.numbers[name] for name in NUMBERS["returns"] if name in table.flags or name in table.numbers}
     told = {name: values for name, values in told.items() if name in table.present or name == "traded_value"}
     versions = _versions(table, stored, tuple(told), keys=("date", "asset_id"))
     keep, corrected = versions.compare(told, said=stamp.said(table))
@@ -172,7 +172,7 @@ def _versions(table: Table, stored: Any, columns: tuple[str, ...], *, keys: tupl
     found = new[order][at] == old
     row = order[at[found]]
     learnt = np.argsort(row, kind="stable")
-    names = [name for name in (*_NUMBERS, *columns) if name in stored.column_names]
+    names = [name for name in (*NUMBERS["returns"], *columns) if name in stored.column_names]
     held = {name: stored[name].to_numpy()[found][learnt].astype(float) for name in dict.fromkeys(names)}
     return _Versions(held, row[learnt], len(table))
 

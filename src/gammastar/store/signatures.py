@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Signature", "signed_entries", "signed_rows", "warn_of_superseded"]
+__all__ = ["Signature", "signature_of", "signed_entries", "signed_rows", "warn_of_superseded"]
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _AUTHOR, _REASON = 100, 500
 KEYS = {"returns": ["date", "asset_id"], "index": ["date"], "members": ["date", "asset_id"], "groups": ["date", "asset_id", "attribute"]}
 """What tells the rows of a table apart."""
+NUMBERS = {"returns": ("total_return", "price", "split", "traded_value", "estimated"), "index": ("level",)}
+"""What the rows of a table of numbers say."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class Signature:
                 raise UsageError(f"--{name}", f"the {name} of a correction {what}", allowed=f"one line of 1 to {most} printable characters",
                                  advice=f"say {'who answers for it' if name == 'author' else 'why the stored value is wrong'}")  # fmt: skip
 
+    def __str__(self) -> str:
+        """Return one line."""
+        return f"{self.kind} by {self.author}: {self.reason}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return what the manifest keeps."""
         return {name: value for name, value in asdict(self).items() if value is not None}
@@ -62,6 +68,11 @@ class Signature:
 def signed_entries(store: Store) -> dict[int, dict[str, Any]]:
     """Return what the manifest says of the signed entries of a store, by number."""
     return {entry["number"]: entry for entry in store.manifest["entries"] if "signed" in entry}
+
+
+def signature_of(entry: Mapping[str, Any]) -> Signature:
+    """Return the signature of a signed entry of the manifest."""
+    return Signature(**entry["signed"])
 
 
 def signed_rows(store: Store, table: str, numbers: set[int]) -> pd.DataFrame | None:
@@ -98,8 +109,7 @@ def warn_of_superseded(store: Store, revised: Mapping[str, Revised], findings: F
         assets = table.texts.get("asset_id")
         for at, day in enumerate(dates):
             key = day if assets is None else (day, assets.values[assets.codes[at]])
-            number = int(current.get(key, -1)) if name != "groups" else -1
+            number = int(current.get(key, -1))
             if number in entries:
-                signed = entries[number]["signed"]
-                message = f"takes the place of correction {number} ({signed['kind']} by {signed['author']}: {signed['reason']}); to keep it, override the value again"
+                message = f"takes the place of correction {number} ({signature_of(entries[number])}); to keep it, override the value again"
                 findings.warn(table.file, "correction-superseded", message, column="date", value=day.astype("datetime64[D]"), row=int(table.rows[at]))

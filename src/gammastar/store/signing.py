@@ -18,7 +18,7 @@ from gammastar.store.appending import add_rows
 from gammastar.store.folder import open_store, parse_known
 from gammastar.store.holdings import held_by
 from gammastar.store.merging import read_log
-from gammastar.store.signatures import KEYS, Signature, signed_entries, signed_rows
+from gammastar.store.signatures import KEYS, NUMBERS, Signature, signed_entries, signed_rows
 from gammastar.store.writing import change_store
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gammastar.store.appending import AppendReport
     from gammastar.store.folder import Store
 
-_RETURNS = ("total_return", "price", "split", "traded_value", "estimated")
 _SHOWN = 10
 
 
@@ -88,7 +87,7 @@ class Correction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the correction as plain values, ready for JSON."""
-        return {**asdict(self), "changes": [asdict(change) for change in self.changes]}
+        return {**asdict(self), "changes": [*map(asdict, self.changes)]}
 
     def __str__(self) -> str:
         """Return the correction for people to read; of its values the first ten."""
@@ -96,7 +95,9 @@ class Correction:
         counts = ", ".join(f"{count:,} rows of {name}" for name, count in self.rows.items() if count)
         lines = [f"{self.number}  {what}, {self.author}: {self.reason}", f"   {counts}, known {self.known}" + ("" if self.revoked_by is None else f"; taken back by {self.revoked_by}")]
         lines += [f"   {change}" for change in self.changes[:_SHOWN]]
-        return "\n".join([*lines, f"   ... and {len(self.changes) - _SHOWN:,} more (--json has all)"] if len(self.changes) > _SHOWN else lines)
+        if len(self.changes) > _SHOWN:
+            lines.append(f"   ... and {len(self.changes) - _SHOWN:,} more (--json has all)")
+        return "\n".join(lines)
 
 
 def override(store: Path | str, rows: Path | str, *, author: str, reason: str, known: str | np.datetime64 | None = None) -> AppendReport:
@@ -173,7 +174,7 @@ def quarantine(
 
 
 def revoke(store: Path | str, number: int, *, author: str, reason: str, known: str | np.datetime64 | None = None) -> AppendReport:
-    """Bring back what stood before a correction. A row that it added cannot be taken away: it then counts as not observed.
+    """Bring back what stood before a correction. A return that it added cannot be taken away: it then counts as not observed.
 
     Args:
         store: folder.
@@ -183,7 +184,7 @@ def revoke(store: Path | str, number: int, *, author: str, reason: str, known: s
         known: as for `override`.
 
     Raises:
-        UsageError: no such correction, it is taken back already, or something later corrected the same values.
+        UsageError: no such correction, it is taken back already, something later corrected the same values, or it added a level of the index.
         DataError: as for `override`.
     """
     return _sign(Path(store), Signature("revoke", author, reason, number), known, lambda held: _before(held, number))
@@ -198,7 +199,7 @@ def corrections(store: Store) -> tuple[Correction, ...]:
     entries = signed_entries(store)
     revoked = {entry["signed"]["revokes"]: number for number, entry in entries.items() if "revokes" in entry["signed"]}
     changes: dict[int, list[ValueChange]] = {number: [] for number in entries}
-    for table, columns in (("returns", _RETURNS), ("index", ("level",))):
+    for table, columns in NUMBERS.items():
         rows = signed_rows(store, table, set(entries)) if entries else None
         for number, change in [] if rows is None else _changes(rows, table, columns, set(entries)):
             changes[number].append(change)
@@ -291,7 +292,7 @@ def _stored(held: Store, asset: str | None, first: np.datetime64, last: np.datet
 
 def _as_file(rows: pd.DataFrame, table: str) -> pd.DataFrame:
     """Return rows with the columns that a file of the layout has."""
-    columns = [*KEYS[table], *(name for name in (_RETURNS if table == "returns" else ("level",)) if name in rows)]
+    columns = [*KEYS[table], *(name for name in NUMBERS[table] if name in rows)]
     found: pd.DataFrame = rows[columns].assign(date=rows["date"].to_numpy().astype("datetime64[D]").astype(str))
     return found
 
@@ -318,6 +319,8 @@ def _before(held: Store, number: int) -> pd.DataFrame:
         last = each["entry"].iloc[-1]
         if last != number:
             raise UsageError("NUMBER", f"what correction {number} says of {key[0]:%Y-%m-%d} was corrected again by entry {last}", got=number, advice="take that back first, or override the value")
+        if len(each) == 1 and table == "index":
+            raise UsageError("NUMBER", f"correction {number} added the index level of {key[0]:%Y-%m-%d}, and a level cannot be taken away", got=number, advice="override it with --file")
         rows.append(each.iloc[-2] if len(each) > 1 else each.iloc[-1].copy())
         if len(each) == 1:
             rows[-1]["estimated"] = True

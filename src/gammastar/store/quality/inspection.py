@@ -59,12 +59,15 @@ def inspect_store(store: Store) -> Inspection:
 
 def _with_corrections(findings: tuple[QualityFinding, ...], signed: tuple[Correction, ...]) -> tuple[QualityFinding, ...]:
     """Return the findings, those at a value that a correction set with a word of it."""
-    standing = {(change.asset, np.datetime64(change.date, "D")): one for one in signed for change in one.changes if change.current}
-    if not standing:
-        return findings
+    standing: dict[str | None, list[tuple[np.datetime64, Correction]]] = {}
+    for one in signed:
+        for change in one.changes:
+            if change.current:
+                standing.setdefault(change.asset, []).append((np.datetime64(change.date, "D"), one))
     told = []
     for finding in findings:
-        here = {one.number: one for (asset, day), one in standing.items() if asset == finding.asset and finding.first is not None and finding.last is not None and finding.first <= day <= finding.last}
+        first, last = finding.first, finding.last
+        here = {} if first is None or last is None else {one.number: one for day, one in standing.get(finding.asset, ()) if first <= day <= last}
         words = "".join(f"; correction {number} is here ({one.kind} by {one.author}: {one.reason})" for number, one in here.items())
         told.append(replace(finding, message=finding.message + words))
     return tuple(told)
