@@ -120,7 +120,7 @@ def compare_knowledge(store: Store, begin: str | np.datetime64, end: str | np.da
         UsageError: no dates, or not in order.
         DataError: a file of the store cannot be read.
     """
-    earlier, later = parse_known(begin), parse_known(end)
+    earlier, later = parse_known(begin, "--from"), parse_known(end, "--to")
     if later <= earlier:
         raise UsageError("--from, --to", "the second time must be later than the first", got=f"{earlier} and {later}", allowed=f"dates up to {store.known}, in order")
     added, late, corrections = {}, {}, []

@@ -169,8 +169,8 @@ class Store:
             raise DataError(str(self.path), what, allowed=", ".join(self.frequencies))
 
 
-def parse_known(known: str | np.datetime64) -> np.datetime64:
-    """Return a knowledge time; words such as "today" are none.
+def parse_known(known: str | np.datetime64, where: str = "known") -> np.datetime64:
+    """Return a knowledge time, or another date that `where` names; words such as "today" are none.
 
     Raises:
         UsageError: not a date.
@@ -178,7 +178,7 @@ def parse_known(known: str | np.datetime64) -> np.datetime64:
     try:
         return np.datetime64(dt.date.fromisoformat(str(known)), "D")
     except ValueError as error:
-        raise UsageError("known", "this is not a date", got=str(known), allowed="YYYY-MM-DD", advice="write for instance 2019-11-29") from error
+        raise UsageError(where, "this is not a date", got=str(known), allowed="YYYY-MM-DD", advice="write for instance 2019-11-29") from error
 
 
 def open_store(path: Path | str) -> Store:

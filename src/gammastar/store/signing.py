@@ -146,7 +146,7 @@ def override_return(
     """
     if not (math.isfinite(value) and value > -1.0):
         raise UsageError("--return", "this is no return", got=value, allowed="a finite number above -1: 0.01 is one percent")
-    day = parse_known(date)
+    day = parse_known(date, "--date")
     return _sign(Path(store), Signature("override", author, reason), known, lambda held: _stored(held, asset, day, day).assign(total_return=float(value), estimated=False))
 
 
@@ -169,7 +169,7 @@ def quarantine(
         UsageError: there is no return to quarantine.
         DataError: as for `override`.
     """
-    begin, end = parse_known(first), parse_known(last or first)
+    begin, end = parse_known(first, "--from"), parse_known(last or first, "--to")
     return _sign(Path(store), Signature("quarantine", author, reason), known, lambda held: _stored(held, asset, begin, end).assign(estimated=True))
 
 

@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from gammastar.errors import DataError, Finding, UsageError
 from gammastar.store.parsing import Coded
-from gammastar.store.sources.streamed import Names, check_text, streamed_csv, streamed_parquet
+from gammastar.store.sources.streamed import Names, check_text, csv_options, streamed_csv, streamed_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,7 +219,8 @@ def open_rows_of(data: Any, required: tuple[str, ...], findings: Findings, names
     path, wanted = Path(data), _Wanted(required, optional)
     try:
         with path.open("rb") as file:
-            parquet, first = file.read(4) == b"PAR1", b"" if file.seek(0) else file.readline()
+            first = file.readline()
+        parquet = first.startswith(b"PAR1")
         if parquet:
             header = list(pa.parquet.read_schema(path).names)
             wanted.check(path.name, header)
@@ -340,12 +341,7 @@ def _csv(path: Path, given: _Lines, wanted: _Wanted, findings: Findings) -> tupl
     kept = [name for name, theirs in zip(names, header, strict=True) if wanted.read(theirs)]
 
     odd: list[int] = []
-    table = pa.csv.read_csv(
-        io.BytesIO(text),
-        read_options=pa.csv.ReadOptions(use_threads=False, column_names=names, skip_rows=skip + 1, block_size=1 << 24),
-        parse_options=pa.csv.ParseOptions(invalid_row_handler=_skipper(path, findings, odd, skip), ignore_empty_lines=False),
-        convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(kept, pa.string()), include_columns=kept, strings_can_be_null=False),
-    )
+    table = pa.csv.read_csv(io.BytesIO(text), **csv_options(names, kept, skip + 1, _skipper(path, findings, odd, skip)))
     rows = np.delete(np.arange(table.num_rows + len(odd)), odd) + skip + 2
     filled = ~(pa.compute.equal(table.column(0), "").to_numpy() if len(header) == 1 and kept else np.zeros(table.num_rows, dtype=bool))
     table = table if filled.all() else table.filter(pa.array(filled))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Names", "check_text", "streamed_csv", "streamed_parquet"]
+__all__ = ["Names", "check_text", "csv_options", "streamed_csv", "streamed_parquet"]
 
 import codecs
 from dataclasses import dataclass
@@ -43,6 +43,15 @@ class Names:
         return pa.compute.fill_null(pa.compute.or_(known, odd), fill_value=True)
 
 
+def csv_options(columns: list[str], kept: list[str], skip: int, skipped: Callable[[Any], str]) -> dict[str, Any]:
+    """Return how Arrow reads a CSV file as texts: names for its columns, those of them to keep, lines to skip, and what is told of rows of another width."""
+    return {
+        "read_options": pa.csv.ReadOptions(use_threads=False, column_names=columns, skip_rows=skip, block_size=_PIECE),
+        "parse_options": pa.csv.ParseOptions(invalid_row_handler=skipped, ignore_empty_lines=False),
+        "convert_options": pa.csv.ConvertOptions(column_types=dict.fromkeys(kept, pa.string()), include_columns=kept, strings_can_be_null=False),
+    }
+
+
 def streamed_csv(path: Path, header: list[str], wanted: list[int], names: Names, skipped: Callable[[Any], str]) -> tuple[Any, ndarray]:
     """Return the columns `wanted` of a CSV file as text, and the position of each row among those that have the right width.
 
@@ -55,14 +64,9 @@ def streamed_csv(path: Path, header: list[str], wanted: list[int], names: Names,
     """
     columns = [f"{position}" for position in range(len(header))]
     kept = [columns[position] for position in wanted]
-    reader = pa.csv.open_csv(
-        path,
-        read_options=pa.csv.ReadOptions(use_threads=False, column_names=columns, skip_rows=1, block_size=_PIECE),
-        parse_options=pa.csv.ParseOptions(invalid_row_handler=skipped, ignore_empty_lines=False),
-        convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(kept, pa.string()), include_columns=kept, strings_can_be_null=False),
-    )
+    reader = pa.csv.open_csv(path, **csv_options(columns, kept, 1, skipped))
     at = next(position for position, name in enumerate(header) if name.strip().lower() == names.column)
-    table, rows = _kept(reader, names, kept.index(columns[at]))
+    table, rows = _kept(reader, reader.schema, names, kept.index(columns[at]))
     return table.rename_columns([header[position] for position in wanted]), rows
 
 
@@ -71,30 +75,19 @@ def streamed_parquet(path: Path, columns: list[str], names: Names) -> tuple[Any,
     with pa.parquet.ParquetFile(path) as file:
         schema = pa.schema([file.schema_arrow.field(name) for name in columns])
         at = next(position for position, name in enumerate(columns) if name.strip().lower() == names.column)
-        table, rows = _kept(_Batches(schema, file.iter_batches(columns=columns, use_threads=False)), names, at)
+        table, rows = _kept(file.iter_batches(columns=columns, use_threads=False), schema, names, at)
     table.validate(full=True)  # texts that are not UTF-8
     return table, rows
 
 
-@dataclass(frozen=True)
-class _Batches:
-    """Pieces of a table, and their columns."""
-
-    schema: Any
-    pieces: Iterable[Any]
-
-    def __iter__(self) -> Any:
-        return iter(self.pieces)
-
-
-def _kept(reader: Any, names: Names, at: int) -> tuple[Any, ndarray]:
+def _kept(batches: Iterable[Any], schema: Any, names: Names, at: int) -> tuple[Any, ndarray]:
     pieces, rows, start = [], [np.zeros(0, dtype=np.int64)], 0
-    for piece in reader:
+    for piece in batches:
         keep = names.among(piece.column(at))
         pieces.append(piece.filter(keep))
         rows.append(start + np.flatnonzero(keep.to_numpy(zero_copy_only=False)))
         start += piece.num_rows
-    return pa.Table.from_batches(pieces, schema=reader.schema), np.concatenate(rows)
+    return pa.Table.from_batches(pieces, schema=schema), np.concatenate(rows)
 
 
 def check_text(path: Path) -> None:
