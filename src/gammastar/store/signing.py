@@ -319,9 +319,11 @@ def _before(held: Store, number: int) -> pd.DataFrame:
         last = each["entry"].iloc[-1]
         if last != number:
             raise UsageError("NUMBER", f"what correction {number} says of {key[0]:%Y-%m-%d} was corrected again by entry {last}", got=number, advice="take that back first, or override the value")
-        if len(each) == 1 and table == "index":
+        if len(each) > 1:
+            rows.append(each.iloc[-2])
+        elif table == "index":
             raise UsageError("NUMBER", f"correction {number} added the index level of {key[0]:%Y-%m-%d}, and a level cannot be taken away", got=number, advice="override it with --file")
-        rows.append(each.iloc[-2] if len(each) > 1 else each.iloc[-1].copy())
-        if len(each) == 1:
+        else:
+            rows.append(each.iloc[-1].copy())
             rows[-1]["estimated"] = True
     return _as_file(type(versions)(rows), table)

@@ -220,8 +220,7 @@ def open_rows_of(data: Any, required: tuple[str, ...], findings: Findings, names
     try:
         with path.open("rb") as file:
             first = file.readline()
-        parquet = first.startswith(b"PAR1")
-        if parquet:
+        if first.startswith(b"PAR1"):
             header = list(pa.parquet.read_schema(path).names)
             wanted.check(path.name, header)
             table, rows = streamed_parquet(path, [name for name in header if wanted.read(name)], names)
