@@ -30,8 +30,8 @@ class FactoredCovariance:
     specific: Float[ndarray, " n"]
 
     def __post_init__(self) -> None:
-        loadings = np.asarray(self.loadings, dtype=np.float64).view()
-        specific = np.asarray(self.specific, dtype=np.float64).view()
+        loadings = np.asarray(self.loadings, dtype=np.float64, order="C").view()
+        specific = np.asarray(self.specific, dtype=np.float64, order="C").view()
         if loadings.ndim != 2 or specific.shape != loadings.shape[:1]:
             raise ValueError(f"loadings {loadings.shape} and specific variances {specific.shape} do not fit together")
         if not (np.isfinite(loadings).all() and np.isfinite(specific).all()):

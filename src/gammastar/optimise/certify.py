@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gammastar.core.compiled import compiled
-from gammastar.core.rows import AbsoluteSum, LinearRows, RiskCone
+from gammastar.core.rows import AbsoluteSum, RiskCone
+from gammastar.optimise.lines import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,48 +78,99 @@ def prove(problem: Problem, weights: Float[ndarray, " n"], duals: Duals) -> Proo
         weights: shape (n,).
         duals: of its coupling rows; any will do, but only the right ones prove a small gap.
     """
-    variance, free = problem.variances[0], problem.free
-    sigma, away = variance.covariance, weights - variance.centre
-    exposure = away @ sigma.loadings
-    squared = float(exposure @ exposure) + float(away @ (sigma.specific * away))
-    invested, budget = float(weights.sum()), duals.budget
-    low, high = 1.0 - problem.cash[1], 1.0 - problem.cash[0]
-    slack = abs(budget * ((high - invested) if budget > 0.0 else (invested - low))) if budget else 0.0
-    broken = [low - invested, invested - high]
-    pull = np.full(len(weights), budget)
-    rate_up, rate_down, centre = problem.cost.buy[free], problem.cost.sell[free], problem.held
-    for place, row in enumerate(problem.rows):
-        if isinstance(row, LinearRows):
-            cost, missed = _priced_lines(row.entries, weights, pull, (duals.linear[place], row.lower, row.upper))
-        elif isinstance(row, AbsoluteSum):
-            each, trade = duals.sums[place], weights - row.centre
-            reached = row.up * float(np.maximum(trade, 0.0).sum()) + row.down * float(np.maximum(-trade, 0.0).sum())
-            cost, missed = each * abs(row.limit - reached), reached - row.limit
-            rate_up, rate_down, centre = rate_up + each * row.up, rate_down + each * row.down, row.centre
-        elif isinstance(row, RiskCone):
-            cost, missed = 0.5 * duals.kappa * abs(row.limit**2 - squared), math.sqrt(squared) - row.limit
-        else:
-            continue
-        slack += cost
-        broken.append(missed)
-    sharp = (variance.specific + duals.kappa) * sigma.specific
-    slope = (problem.growth + problem.premium - pull - (variance.factor + duals.kappa) * (sigma.loadings @ exposure) - sharp * away)[free]
-    gap, missed = _gained(slope, sharp[free], (weights[free], centre[free]), (rate_up, rate_down), (problem.lower, problem.upper))
-    return Proof(gap + slack, max(*broken, missed), problem.value(weights), slope)
+    variance, cost, lines = problem.variances[0], problem.cost, problem.lines
+    sums = [(row, duals.sums[place]) for place, row in enumerate(problem.rows) if isinstance(row, AbsoluteSum)]
+    limit = next((row.limit for row in problem.rows if isinstance(row, RiskCone)), np.inf)
+    gap, broken, value, slope = _proved(
+        plain(weights),
+        (plain(problem.benchmark), plain(variance.centre), plain(sums[-1][0].centre if sums else problem.held)),
+        (problem.growth, problem.premium, plain(cost.buy), plain(cost.sell)),
+        (variance.covariance.loadings, variance.covariance.specific, variance.factor, variance.specific),
+        (problem.free, problem.lower, problem.upper),
+        (lines.data, lines.columns, lines.ends, lines.low, lines.high, lines.joined(duals.linear)),
+        (1.0 - problem.cash[1], 1.0 - problem.cash[0], float(duals.budget)),
+        (float(limit), float(duals.kappa)),
+        np.array([(row.up, row.down, row.limit, price) for row, price in sums]).reshape(-1, 4),
+    )
+    return Proof(gap, broken, value, slope)
 
 
 @compiled
-def _priced_lines(entries: tuple[ndarray, ndarray, ndarray], weights: ndarray, pull: ndarray, lines: tuple[ndarray, ndarray, ndarray]) -> tuple[float, float]:
-    """Return price times distance to the bound it belongs to, summed over lines, and by how much bounds are missed; add ``matrix' price`` to `pull`.
+def _proved(
+    weights: ndarray,
+    centres: tuple[ndarray, ndarray, ndarray],
+    objective: tuple[ndarray, float, ndarray, ndarray],
+    sigma: tuple[ndarray, ndarray, float, float],
+    box: tuple[ndarray, ndarray, ndarray],
+    lines: tuple[ndarray, ndarray, ndarray, ndarray, ndarray, ndarray],
+    budget: tuple[float, float, float],
+    risk: tuple[float, float],
+    sums: ndarray,
+) -> tuple[float, float, float, ndarray]:
+    """Return gap, largest miss, objective and slope: what a `Proof` holds.
 
     Args:
-        entries: of the matrix, as `LinearRows` gives them.
         weights: shape (n,).
-        pull: shape (n,).
-        lines: price, lower and upper bound of each line, shape (r,).
+        centres: benchmark, centre of the variance, and where trades begin, shape (n,).
+        objective: growth, premium of cash, rates of buying and of selling, shape (n,).
+        sigma: loadings, specific variances, aversion to the risk of each.
+        box: free names and their bounds, shape (m,).
+        lines: as in `gammastar.optimise.lines.Lines`, and their prices.
+        budget: the least and the most that may be invested, and its price.
+        risk: limit (infinite without one) and its price, of half the squared risk.
+        sums: weight of what is above where trades begin and below it, limit and price, of each limited sum, shape (q, 4).
     """
-    data, columns, ends = entries
-    price, low, high = lines
+    (mu, middle, centre), (growth, premium, buy, sell), (loadings, own, by_factors, by_names) = centres, objective, sigma
+    free, lower, upper = box
+    n, k = loadings.shape
+    pull, exposure = np.full(n, budget[2]), np.zeros(k)
+    invested, value, specific, bought, sold = 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(n):
+        away, traded = weights[i] - middle[i], weights[i] - centre[i]
+        invested += weights[i]
+        value += growth[i] * (weights[i] - mu[i])
+        specific += own[i] * away * away
+        bought, sold = bought + max(traded, 0.0), sold + max(-traded, 0.0)
+        value -= buy[i] * traded if traded > 0.0 else -sell[i] * traded
+        for a in range(k):
+            exposure[a] += away * loadings[i, a]
+    common = 0.0
+    for a in range(k):
+        common += exposure[a] * exposure[a]
+    value -= premium * (1.0 - invested) + 0.5 * (by_factors * common + by_names * specific)
+    room = budget[1] - invested if budget[2] > 0.0 else invested - budget[0]
+    slack = abs(budget[2] * room) if budget[2] != 0.0 else 0.0  # a price of nothing times infinite room is nothing
+    cost, broken = _priced_lines(lines, weights, pull)
+    slack += cost
+    broken = max(broken, budget[0] - invested, invested - budget[1])
+    if risk[0] < np.inf:
+        squared = common + specific
+        slack += 0.5 * risk[1] * abs(risk[0] * risk[0] - squared)
+        broken = max(broken, math.sqrt(squared) - risk[0])
+    more_up, more_down = 0.0, 0.0
+    for q in range(len(sums)):
+        up, down, limit, price = sums[q]
+        reached = up * bought + down * sold
+        slack += price * abs(limit - reached)
+        broken = max(broken, reached - limit)
+        more_up, more_down = more_up + price * up, more_down + price * down
+    along = (by_factors + risk[1]) * np.dot(loadings, exposure)
+    gap, slope = slack, np.empty(len(free))
+    for j in range(len(free)):
+        i = free[j]
+        sharp, here = (by_names + risk[1]) * own[i], weights[i]
+        slope[j] = growth[i] + premium - pull[i] - along[i] - sharp * (here - middle[i])
+        gain = _gain(slope[j], sharp, (here, centre[i]), (buy[i] + more_up, sell[i] + more_down), (lower[j], upper[j]))
+        if not gain <= 0.0:  # what is no number is told
+            gap += gain
+        broken = max(broken, lower[j] - here, here - upper[j])
+    return gap, broken, value, slope
+
+
+@compiled
+def _priced_lines(lines: tuple[ndarray, ndarray, ndarray, ndarray, ndarray, ndarray], weights: ndarray, pull: ndarray) -> tuple[float, float]:
+    """Return price times distance to the bound it belongs to, summed over lines, and by how much bounds are missed; add ``matrix' price`` to `pull`."""
+    data, columns, ends, low, high, price = lines
     slack, missed = 0.0, 0.0
     for line in range(len(price)):
         value = 0.0
@@ -131,28 +183,20 @@ def _priced_lines(entries: tuple[ndarray, ndarray, ndarray], weights: ndarray, p
 
 
 @compiled
-def _gained(slope: ndarray, sharp: ndarray, stands: tuple[ndarray, ndarray], rates: tuple[ndarray, ndarray], bounds: tuple[ndarray, ndarray]) -> tuple[float, float]:
-    """Return the most that names can gain in sum, of ``slope d - sharp d^2 / 2 - change of cost`` between their bounds, and by how much bounds are missed.
+def _gain(slope: float, sharp: float, stands: tuple[float, float], rates: tuple[float, float], bounds: tuple[float, float]) -> float:
+    """Return the most a name can gain between its bounds, of ``slope d - sharp d^2 / 2 - change of cost``.
 
     Args:
-        slope: shape (m,).
-        sharp: curvature, shape (m,).
-        stands: weight now, and where the cost has its kink, each of shape (m,).
+        slope: of the Lagrangian.
+        sharp: its curvature.
+        stands: weight now, and where the cost has its kink.
         rates: of buying and of selling.
         bounds: lower and upper.
     """
-    here, centre = stands
-    up, down = rates
-    lower, upper = bounds
-    total, missed = 0.0, 0.0
-    for i in range(len(slope)):
-        bought, sold = here[i] + (slope[i] - up[i]) / sharp[i], here[i] + (slope[i] + down[i]) / sharp[i]
-        best = bought if bought > centre[i] else sold if sold < centre[i] else centre[i]
-        best = min(max(best, lower[i]), upper[i])
-        move, before, after = best - here[i], here[i] - centre[i], best - centre[i]
-        paid = (up[i] if after > 0.0 else -down[i]) * after - (up[i] if before > 0.0 else -down[i]) * before
-        gain = slope[i] * move - 0.5 * sharp[i] * move * move - paid
-        if not gain <= 0.0:  # what is no number is told
-            total += gain
-        missed = max(missed, lower[i] - here[i], here[i] - upper[i])
-    return total, missed
+    (here, centre), (up, down) = stands, rates
+    bought, sold = here + (slope - up) / sharp, here + (slope + down) / sharp
+    best = bought if bought > centre else sold if sold < centre else centre
+    best = min(max(best, bounds[0]), bounds[1])
+    move, before, after = best - here, here - centre, best - centre
+    paid = (up if after > 0.0 else -down) * after - (up if before > 0.0 else -down) * before
+    return slope * move - 0.5 * sharp * move * move - paid

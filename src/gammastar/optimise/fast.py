@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gammastar.core.compiled import compiled
 from gammastar.core.rows import AbsoluteSum, Budget, ConvexRow, LargestSum, LinearRows, RiskCone
 from gammastar.optimise.certify import Duals, Proof, prove
 from gammastar.optimise.excess import violations
 from gammastar.optimise.interior import interior_point
 from gammastar.optimise.lane import lane_of, same_array, same_covariance
+from gammastar.optimise.lines import plain
 from gammastar.optimise.newton import Prices, newton
 
 if TYPE_CHECKING:
@@ -152,10 +154,7 @@ def _certified(problem: Problem, lane: Lane, found: Multipliers | None, *, by_ne
     """Return an answer if it can be proved."""
     if found is None:
         return None
-    weights, columns = problem.fixed.copy(), problem.free[lane.moving]
-    if len(columns) < len(problem.free):
-        weights[problem.free] = 0.5 * (problem.lower + problem.upper)  # where bounds leave no room
-    weights[columns] = np.minimum(np.maximum(problem.benchmark[columns] + found.y, problem.lower[lane.moving]), problem.upper[lane.moving])
+    weights = _placed(problem.fixed, plain(problem.benchmark), (problem.free, problem.lower, problem.upper), lane.moving, found.y)
     duals = duals_of(problem, lane, found)
     proof = prove(problem, weights, duals)
     if not proof.holds:
@@ -166,80 +165,129 @@ def _certified(problem: Problem, lane: Lane, found: Multipliers | None, *, by_ne
     return FastAnswer(weights, _prices(problem, lane, found, duals, proof.slope), found.iterations, proof, warm, by_newton)
 
 
+@compiled
+def _placed(fixed: ndarray, mu: ndarray, box: tuple[ndarray, ndarray, ndarray], moving: ndarray, y: ndarray) -> ndarray:
+    """Return all weights: names that move at ``mu + y``, within their bounds; free names without room in the middle of theirs; the others as they are fixed.
+
+    Args:
+        fixed: shape (n,).
+        mu: benchmark, shape (n,).
+        box: free names, lower and upper bounds, shape (f,).
+        moving: positions among the free names, shape (m,).
+        y: shape (m,).
+    """
+    free, lower, upper = box
+    weights = fixed.copy()
+    for j in range(len(free)):
+        weights[free[j]] = 0.5 * (lower[j] + upper[j])
+    for j in range(len(moving)):
+        at = moving[j]
+        weights[free[at]] = min(max(mu[free[at]] + y[j], lower[at]), upper[at])
+    return weights
+
+
 def _prices_to_start(problem: Problem, lane: Lane, warm: Warm) -> Prices | None:
     """Return the prices of an earlier optimum as those of the lane's couplings; None where it is of other assets."""
     if len(warm.weights) != len(problem.benchmark):
         return None
-    columns = problem.free[lane.moving]
-    y = np.minimum(np.maximum(warm.weights[columns] - problem.benchmark[columns], lane.lower), lane.upper)
     kappa = warm.kappa if lane.limit is not None else 0.0
-    rows = np.zeros(len(lane.low))
-    for source in lane.sources:
-        if isinstance(source.row, LinearRows):
-            price = warm.linear.get(source.row.rule)
-            if price is not None and len(price) == len(source.row.lower):
-                rows[source.place] = price[source.kept] * source.size
-        else:
-            rows[source.place] = warm.budget * source.size
+    factors = _exposures(warm.weights, plain(problem.benchmark), problem.free, lane.moving, (lane.lower, lane.upper), lane.columns, lane.exposure)
+    by_row = {}
+    for place, span in lane.lines.spans:
+        price = warm.linear.get(problem.rows[place].rule)
+        by_row[place] = price if price is not None and len(price) == span.stop - span.start else np.zeros(span.stop - span.start)
+    rows = np.empty(len(lane.low))
+    rows[lane.place[0]] = warm.budget
+    rows[lane.place[1:]] = lane.lines.joined(by_row)[lane.kept]
+    rows[lane.place] *= lane.size
     sums = np.array([warm.sums.get(row.rule, 0.0) for row in lane.sums])
-    return Prices((lane.aversion[0] + kappa) * (lane.loadings @ y + lane.exposure), rows, sums, kappa)
+    return Prices((lane.aversion[0] + kappa) * factors, rows, sums, kappa)
+
+
+@compiled
+def _exposures(
+    weights: ndarray, mu: ndarray, free: ndarray, moving: ndarray, box: tuple[ndarray, ndarray], columns: ndarray, exposure: ndarray
+) -> ndarray:
+    """Return the factor exposures of active weights within their bounds, shape (k,).
+
+    Args:
+        weights: shape (n,).
+        mu: benchmark, shape (n,).
+        free: free names, shape (f,).
+        moving: positions among them, shape (m,).
+        box: lower and upper bounds of active weights, shape (m,).
+        columns: B' first, shape (m, k + r).
+        exposure: of all other names, shape (k,).
+    """
+    found = exposure.copy()
+    for j in range(len(moving)):
+        i = free[moving[j]]
+        y = min(max(weights[i] - mu[i], box[0][j]), box[1][j])
+        for a in range(len(found)):
+            found[a] += y * columns[j, a]
+    return found
 
 
 def duals_of(problem: Problem, lane: Lane, found: Multipliers) -> Duals:
     """Return the lane's multipliers as those of the problem's rows."""
-    budget, by_row = 0.0, {}
-    for source in lane.sources:
-        price = found.rows[source.place] / source.size
-        if isinstance(source.row, LinearRows):
-            by_row[id(source.row)] = (source.kept, price)
-        else:
-            budget = float(price[0])
-    linear: dict[int, ndarray] = {}
+    price = found.rows[lane.place] / lane.size
+    lines, full = lane.lines, np.zeros(len(lane.lines.low))
+    full[lane.kept] = price[1:]
+    full[((full > 0.0) & (lines.high == np.inf)) | ((full < 0.0) & (lines.low == -np.inf))] = 0.0  # rounding of a side that is not there
     sums = {id(row): float(price) for row, price in zip(lane.sums, found.sums, strict=True)}
-    for place, row in enumerate(problem.rows):
-        if isinstance(row, LinearRows):
-            kept, price = by_row[id(row)]
-            full = np.zeros(len(row.lower))
-            full[kept] = price
-            full[((full > 0.0) & ~np.isfinite(row.upper)) | ((full < 0.0) & ~np.isfinite(row.lower))] = 0.0  # rounding of a side that is not there
-            linear[place] = full
     of_sums = {place: sums.get(id(row), 0.0) for place, row in enumerate(problem.rows) if isinstance(row, AbsoluteSum)}
-    return Duals(budget, linear, of_sums, found.kappa)
+    return Duals(float(price[0]), {place: full[span] for place, span in lines.spans}, of_sums, found.kappa)
 
 
 def _prices(problem: Problem, lane: Lane, found: Multipliers, duals: Duals, slope: Float[ndarray, " m"]) -> dict[str, float]:
     """Return d(objective) / d(limit) of each rule."""
     rules = problem.rules
-    earned = _bound_prices(problem, lane, found, slope)
+    earned = dict(zip(rules, _bound_prices(problem, lane, found, slope).tolist(), strict=True))
     for place, row in enumerate(problem.rows):
-        owner = rules.index(row.rule)
         if isinstance(row, LinearRows):
             price = duals.linear[place]
-            earned[owner] += float(np.where(price > 0.0, price * row.upper_slope, price * row.lower_slope).sum())
+            earned[row.rule] += float(np.where(price > 0.0, row.upper_slope, row.lower_slope) @ price)
         elif isinstance(row, AbsoluteSum):
-            earned[owner] += duals.sums[place]
+            earned[row.rule] += duals.sums[place]
         elif isinstance(row, Budget):
-            earned[owner] += -duals.budget if duals.budget < 0.0 else duals.budget if row.minimum > 0.0 else 0.0  # no cash cannot be less
+            earned[row.rule] += -duals.budget if duals.budget < 0.0 else duals.budget if row.minimum > 0.0 else 0.0  # no cash cannot be less
         elif lane.limit is not None:
-            earned[owner] += duals.kappa * lane.limit
-    return dict(zip(rules, earned.tolist(), strict=True))
+            earned[row.rule] += duals.kappa * lane.limit
+    return earned
 
 
 def _bound_prices(problem: Problem, lane: Lane, found: Multipliers, slope: Float[ndarray, " m"]) -> Float[ndarray, " rules"]:
     """Return what the bounds of the free names are worth by rule."""
-    high, low = np.zeros(len(slope)), np.zeros(len(slope))
-    high[lane.moving], low[lane.moving] = found.upper, found.lower
-    pinned = np.ones(len(slope), dtype=bool)
-    pinned[lane.moving] = False
-    if pinned.any():  # the sign says which of two equal bounds presses; where both are a rule's, as the cone solver has it: the one that moves it
+    high, low, moving = found.upper, found.lower, lane.moving
+    if len(moving) < len(slope):  # the sign says which of two equal bounds presses; where both are a rule's, as the cone solver has it: the one that moves it
         slope = _net_of_cost(problem, duals_slope=slope)
         by_cap = problem.upper < problem.benchmark[problem.free]
         equal = (problem.lower == problem.upper) & problem.tied  # tied names follow the bound that moved them
-        high = np.where(pinned, np.where(equal, np.where(by_cap, slope, 0.0), np.maximum(slope, 0.0)), high)
-        low = np.where(pinned, np.where(equal, np.where(by_cap, 0.0, -slope), np.maximum(-slope, 0.0)), low)
-    owners = np.concatenate((problem.upper_rule, problem.lower_rule)) + 1
-    worth = np.concatenate((high * problem.upper_slope, -low * problem.lower_slope))
-    return np.bincount(owners, weights=worth, minlength=len(problem.rules) + 1)[1:]
+        high = np.where(equal, np.where(by_cap, slope, 0.0), np.maximum(slope, 0.0))
+        low = np.where(equal, np.where(by_cap, 0.0, -slope), np.maximum(-slope, 0.0))
+        high[moving], low[moving], moving = found.upper, found.lower, np.arange(len(slope))
+    return _worth((high, low), moving, (problem.upper_rule, problem.lower_rule), (problem.upper_slope, problem.lower_slope), len(problem.rules))
+
+
+@compiled
+def _worth(prices: tuple[ndarray, ndarray], names: ndarray, rules: tuple[ndarray, ndarray], slopes: tuple[ndarray, ndarray], count: int) -> ndarray:
+    """Return what bounds are worth by rule, shape (count,).
+
+    Args:
+        prices: of upper and of lower bounds, shape (m,).
+        names: their positions among the free names, shape (m,).
+        rules: that set the bounds, -1 for none, shape (f,).
+        slopes: of the bounds by their rules' limits, shape (f,).
+        count: of rules.
+    """
+    earned = np.zeros(count)
+    for j in range(len(names)):
+        i = names[j]
+        if rules[0][i] >= 0:
+            earned[rules[0][i]] += prices[0][j] * slopes[0][i]
+        if rules[1][i] >= 0:
+            earned[rules[1][i]] -= prices[1][j] * slopes[1][i]
+    return earned
 
 
 def _net_of_cost(problem: Problem, *, duals_slope: Float[ndarray, " m"]) -> Float[ndarray, " m"]:

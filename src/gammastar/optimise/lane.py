@@ -9,7 +9,7 @@ In ``y = w - benchmark`` of the names that can move, with factor exposures ``f =
 
 from __future__ import annotations
 
-__all__ = ["Lane", "RowSource", "lane_of", "same_array", "same_covariance"]
+__all__ = ["Lane", "lane_of", "same_array", "same_covariance"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,12 +18,14 @@ import numpy as np
 
 from gammastar.core.compiled import compiled
 from gammastar.core.rows import AbsoluteSum, Budget, LinearRows, RiskCone
+from gammastar.optimise.lines import plain
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from numpy import ndarray
 
     from gammastar.core.covariance import FactoredCovariance
+    from gammastar.optimise.lines import Lines
     from gammastar.optimise.problem import Problem
 
 MOST_ROWS, MOST_FACTORS = 60, 200
@@ -33,22 +35,9 @@ PINNED = 1e-12
 NO_BOUND = 2.0
 """Stands for no upper bound: no weight of a long-only portfolio comes near it."""
 
-
-@dataclass(frozen=True, eq=False)
-class RowSource:
-    """Where the coupling rows of one row of the problem stand in the lane.
-
-    Args:
-        row: linear rows or a budget; None for fully invested.
-        kept: which of its lines are in the lane, shape (r,).
-        place: where each of them stands among the lane's rows, shape (r,).
-        size: what each was divided by, shape (r,).
-    """
-
-    row: LinearRows | Budget | None
-    kept: Int[ndarray, " r"]
-    place: Int[ndarray, " r"]
-    size: Float[ndarray, " r"]
+_Three = tuple["ndarray", "ndarray", "ndarray"]
+_Four = tuple["ndarray", "ndarray", "ndarray", "ndarray"]
+_Five = tuple["ndarray", "ndarray", "ndarray", "ndarray", "ndarray"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +47,13 @@ class Lane:
     Args:
         moving: positions among the free names of those that can move, shape (m,).
         gain: g, shape (m,).
-        loadings: B', shape (k, m).
+        columns: (B', A') by name, shape (m, k + r); each row of A has a largest entry of one, and equalities come first.
         specific: D, shape (m,).
         exposure: e, shape (k,).
         rest: specific variance of the names that cannot move.
         aversion: (a_f, a_s).
         lower: shape (m,).
         upper: shape (m,).
-        rows: A, each row with a largest entry of one, equalities first, shape (r, m).
         low: shape (r,).
         high: shape (r,); equal to `low` for the first `equalities`.
         equalities: how many.
@@ -76,21 +64,22 @@ class Lane:
         up: of each limited sum, shape (q,).
         down: shape (q,).
         total: shape (q,).
-        sources: of the rows.
+        lines: of all linear rows of the problem, one after the other.
+        kept: which of them can bind, shape (r - 1,).
+        place: where the budget stands among the rows, and after it each line kept, shape (r,).
+        size: what each was divided by, shape (r,).
         sums: limited sums, in order.
-        cone: the risk cone.
     """
 
     moving: Int[ndarray, " m"]
     gain: Float[ndarray, " m"]
-    loadings: Float[ndarray, "k m"]
+    columns: Float[ndarray, "m kr"]
     specific: Float[ndarray, " m"]
     exposure: Float[ndarray, " k"]
     rest: float
     aversion: tuple[float, float]
     lower: Float[ndarray, " m"]
     upper: Float[ndarray, " m"]
-    rows: Float[ndarray, "r m"]
     low: Float[ndarray, " r"]
     high: Float[ndarray, " r"]
     equalities: int
@@ -101,9 +90,21 @@ class Lane:
     up: Float[ndarray, " q"]
     down: Float[ndarray, " q"]
     total: Float[ndarray, " q"]
-    sources: tuple[RowSource, ...]
+    lines: Lines
+    kept: Int[ndarray, " kept"]
+    place: Int[ndarray, " r"]
+    size: Float[ndarray, " r"]
     sums: tuple[AbsoluteSum, ...]
-    cone: RiskCone | None
+
+    @property
+    def loadings(self) -> Float[ndarray, "k m"]:
+        """B'."""
+        return self.columns[:, : len(self.exposure)].T
+
+    @property
+    def rows(self) -> Float[ndarray, "r m"]:
+        """A."""
+        return self.columns[:, len(self.exposure) :].T
 
 
 def lane_of(problem: Problem) -> Lane | None:
@@ -112,37 +113,34 @@ def lane_of(problem: Problem) -> Lane | None:
     sums = [row for row in problem.rows if isinstance(row, AbsoluteSum)]
     if not _has_form(problem, cones, sums):
         return None
-    free, variance, sigma = problem.free, problem.variances[0], problem.variances[0].covariance
-    moves = problem.upper - problem.lower > PINNED
-    moving = np.flatnonzero(moves)
-    if not len(moving):
+    variance, cost, lines = problem.variances[0], problem.cost, problem.lines
+    centre = sums[0].centre if sums and cost.free else problem.held
+    limits = np.array([(row.up, row.down, row.limit) for row in sums]).reshape(-1, 3)
+    fits, moving, names, coupling, places, kinks, limited, totals = _built(
+        (problem.free, problem.lower, problem.upper),
+        (problem.fixed, plain(problem.benchmark), problem.growth, problem.premium),
+        (variance.covariance.loadings, variance.covariance.specific),
+        (lines.data, lines.columns, lines.ends, lines.low, lines.high),
+        (1.0 - problem.cash[1], 1.0 - problem.cash[0]),
+        (plain(centre), plain(cost.buy), plain(cost.sell)),
+        limits,
+    )
+    if not fits:
         return None
-    columns, still = free[moving], problem.fixed.copy()
-    mu = problem.benchmark[columns]
-    if len(moving) < len(free):
-        still[free] = 0.5 * (problem.lower + problem.upper)
-    still[columns] = mu  # weights at y = 0
-    away = still - problem.benchmark
-    lower, upper = problem.lower[moving] - mu, np.minimum(problem.upper[moving], NO_BOUND) - mu
-    coupling = _coupling(problem, still, columns, (lower, upper))
-    if coupling is None:
-        return None
-    rows, low, high, equalities, sources = coupling
-    held, kinks = _kinks(problem, sums, columns, (lower, upper), still)
-    if kinks is None:
-        return None
-    buy, sell, up, down, total, limited = kinks
+    gain, specific, lower, upper = names
+    columns, exposure, rest, low, high, equalities = coupling
+    held, buy, sell = kinks
+    kept, place, size = places
     return Lane(
         moving=moving,
-        gain=(problem.growth + problem.premium)[columns],
-        loadings=sigma.loadings[columns].T,
-        specific=sigma.specific[columns],
-        exposure=away @ sigma.loadings if away.any() else np.zeros(sigma.loadings.shape[1]),
-        rest=float(away @ (sigma.specific * away)),
+        gain=gain,
+        columns=columns,
+        specific=specific,
+        exposure=exposure,
+        rest=rest,
         aversion=(variance.factor, variance.specific),
         lower=lower,
         upper=upper,
-        rows=rows,
         low=low,
         high=high,
         equalities=equalities,
@@ -150,12 +148,14 @@ def lane_of(problem: Problem) -> Lane | None:
         held=held,
         buy=buy,
         sell=sell,
-        up=up,
-        down=down,
-        total=total,
-        sources=sources,
-        sums=limited,
-        cone=cones[0] if cones else None,
+        up=limits[limited, 0],
+        down=limits[limited, 1],
+        total=totals,
+        lines=lines,
+        kept=kept,
+        place=place,
+        size=size,
+        sums=tuple(sums[j] for j in limited.tolist()),
     )
 
 
@@ -171,7 +171,7 @@ def _has_form(problem: Problem, cones: list[RiskCone], sums: list[AbsoluteSum]) 
     sigma = variance.covariance
     if sigma.loadings.shape[1] > MOST_FACTORS or not variance.specific > 0.0 or variance.factor < 0.0:
         return False
-    if not same_array(variance.centre, problem.benchmark) or not (sigma.specific[problem.free] > 0.0).all():
+    if not same_array(variance.centre, problem.benchmark):
         return False
     if cones and not (cones[0].limit > 0.0 and same_array(cones[0].centre, problem.benchmark) and same_covariance(cones[0].covariance, sigma)):
         return False
@@ -189,143 +189,180 @@ def same_covariance(a: FactoredCovariance, b: FactoredCovariance) -> bool:
     return a is b or (same_array(a.loadings, b.loadings) and same_array(a.specific, b.specific))
 
 
-_Coupling = tuple["ndarray", "ndarray", "ndarray", int, tuple[RowSource, ...]]
+@compiled
+def _built(
+    names: tuple[ndarray, ndarray, ndarray],
+    assets: tuple[ndarray, ndarray, ndarray, float],
+    sigma: tuple[ndarray, ndarray],
+    lines: tuple[ndarray, ndarray, ndarray, ndarray, ndarray],
+    budget: tuple[float, float],
+    kinks: tuple[ndarray, ndarray, ndarray],
+    sums: ndarray,
+) -> tuple[bool, ndarray, _Four, tuple[ndarray, ndarray, float, ndarray, ndarray, int], _Three, _Three, ndarray, ndarray]:
+    """Return whether the arrays have the common form, and what a `Lane` holds of them.
 
-
-def _coupling(problem: Problem, base: ndarray, columns: ndarray, box: tuple[ndarray, ndarray]) -> _Coupling | None:
-    """Return the linear rows that can bind, net of the other names; None where there are too many."""
-    found: list[list[ndarray]] = []
-    given: list[tuple[LinearRows | Budget | None, ndarray]] = []
-    if not any(isinstance(row, Budget) for row in problem.rows):
-        left = np.array([1.0 - base.sum()])
-        found.append([np.ones((1, len(columns))), left, left])
-        given.append((None, np.zeros(1, dtype=np.intp)))
-    for row in problem.rows:
-        if isinstance(row, Budget):
-            invested = float(base.sum())
-            found.append([np.ones((1, len(columns))), np.array([1.0 - row.maximum - invested]), np.array([1.0 - row.minimum - invested])])
-            given.append((row, np.zeros(1, dtype=np.intp)))
-        if isinstance(row, LinearRows):
-            kept, *lines = _binding_lines(row.entries, (row.lower, row.upper), base, columns, box)
-            if len(kept) > MOST_ROWS:
-                return None
-            found.append(lines)
-            given.append((row, kept))
-    rows, low, high = (np.concatenate([part[k] for part in found]) for k in range(3))
-    if len(rows) > MOST_ROWS:
-        return None
-    rows, low, high, equalities, place, size = _in_order(rows, low, high, PINNED)
-    sources, start = [], 0
-    for source, kept in given:
-        stop = start + len(kept)
-        sources.append(RowSource(source, kept, place[start:stop], size[start:stop]))
-        start = stop
-    return rows, low, high, equalities, tuple(sources)
+    Args:
+        names: free names and their lower and upper bounds, shape (f,).
+        assets: weights of the others, benchmark, growth, each of shape (n,), and the premium of cash.
+        sigma: loadings, shape (n, k), and specific variances, shape (n,).
+        lines: as in `Lines`.
+        budget: the least and the most that may be invested.
+        kinks: centre of trades, rates of buying and of selling, shape (n,).
+        sums: weight of what is above the centre and below it, and limit, of each limited sum, shape (q, 3).
+    """
+    (free, floor, cap), (fixed, mu, growth, premium), (loadings, own) = names, assets, sigma
+    n, k = loadings.shape
+    base, moving, fits = fixed.copy(), np.empty(len(free), dtype=np.int64), True
+    m = 0
+    for j in range(len(free)):
+        i = free[j]
+        fits = fits and own[i] > 0.0
+        if cap[j] - floor[j] > PINNED:
+            moving[m], base[i] = j, mu[i]
+            m += 1
+        else:
+            base[i] = 0.5 * (floor[j] + cap[j])
+    moving = moving[:m].copy()
+    exposure, rest, invested = np.zeros(k), 0.0, 0.0
+    for i in range(n):
+        invested += base[i]
+        away = base[i] - mu[i]
+        if away != 0.0:
+            rest += away * away * own[i]
+            for a in range(k):
+                exposure[a] += away * loadings[i, a]
+    gain, specific, lower, upper = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
+    place = np.full(n, -1)
+    for j in range(m):
+        i = free[moving[j]]
+        place[i] = j
+        gain[j], specific[j] = growth[i] + premium, own[i]
+        lower[j], upper[j] = floor[moving[j]] - mu[i], min(cap[moving[j]], NO_BOUND) - mu[i]
+    kept, low, high = _binding(lines, base, place, (lower, upper))
+    low[0], high[0] = budget[0] - invested, budget[1] - invested
+    fits = fits and m > 0 and len(low) <= MOST_ROWS
+    size = np.ones(len(low))
+    for row in range(len(kept)):
+        largest = _largest_entry(lines, kept[row], place)
+        size[row + 1] = largest if largest > 0.0 else 1.0
+    equalities, where = _in_order(low, high, size)
+    columns = np.zeros((m, k + len(low)))
+    for j in range(m):
+        i = free[moving[j]]
+        for a in range(k):
+            columns[j, a] = loadings[i, a]
+        columns[j, k + where[0]] = 1.0
+    for row in range(len(kept)):
+        for entry in range(lines[2][kept[row]], lines[2][kept[row] + 1]):
+            j = place[lines[1][entry]]
+            if j >= 0:
+                columns[j, k + where[row + 1]] += lines[0][entry] / size[row + 1]
+    costed, held, limited, totals = _kinks((free, moving), (base, mu), place, (lower, upper), kinks, sums)
+    fits = fits and costed
+    return fits, moving, (gain, specific, lower, upper), (columns, exposure, rest, low, high, equalities), (kept, where, size), held, limited, totals
 
 
 @compiled
-def _binding_lines(
-    entries: tuple[ndarray, ndarray, ndarray], sides: tuple[ndarray, ndarray], base: ndarray, moving: ndarray, box: tuple[ndarray, ndarray]
-) -> tuple[ndarray, ndarray, ndarray, ndarray]:
-    """Return the lines ``low <= matrix @ (base + y) <= high`` that the box of y does not keep by itself: which, dense, with finite bounds on y.
+def _binding(lines: _Five, base: ndarray, place: ndarray, box: tuple[ndarray, ndarray]) -> _Three:
+    """Return the lines ``low <= matrix @ (base + y) <= high`` that the box of y does not keep by itself, with finite bounds on ``matrix @ y``.
+
+    The first bounds are left free for the budget.
 
     Args:
-        entries: of the matrix, as `LinearRows` gives them.
-        sides: lower and upper bounds, shape (r,).
+        lines: as in `Lines`.
         base: weights at y = 0, shape (n,).
-        moving: columns of y, shape (m,).
+        place: of each asset in y, -1 where it does not move, shape (n,).
         box: lower and upper bounds of y, shape (m,).
     """
-    data, columns, ends = entries
-    lines = len(ends) - 1
-    place = np.full(len(base), -1)
-    for i in range(len(moving)):
-        place[moving[i]] = i
-    kept, low, high = np.empty(lines, dtype=np.int64), np.empty(lines), np.empty(lines)
+    data, columns, ends, floor, cap = lines
+    kept, low, high = np.empty(len(floor), dtype=np.int64), np.empty(len(floor) + 1), np.empty(len(floor) + 1)
     count = 0
-    for line in range(lines):
+    for line in range(len(floor)):
         at, middle, width = 0.0, 0.0, 0.0
         for entry in range(ends[line], ends[line + 1]):
             column, value = columns[entry], data[entry]
             at += value * base[column]
-            i = place[column]
-            if i >= 0:
-                middle += value * (0.5 * (box[0][i] + box[1][i]))
-                width += abs(value) * (0.5 * (box[1][i] - box[0][i]))
+            j = place[column]
+            if j >= 0:
+                middle += value * (0.5 * (box[0][j] + box[1][j]))
+                width += abs(value) * (0.5 * (box[1][j] - box[0][j]))
         least, most = middle - width, middle + width
-        below, above = sides[0][line] - at, sides[1][line] - at
+        below, above = floor[line] - at, cap[line] - at
         if below > least or above < most:
             margin = width + 1e-6  # a side that cannot bind is put out of reach
             kept[count] = line
+            count += 1
             low[count] = below if below > least and below > -np.inf else least - margin
             high[count] = above if above < most and above < np.inf else most + margin
-            count += 1
-    dense = np.zeros((count, len(moving)))
-    for row in range(count):
-        for entry in range(ends[kept[row]], ends[kept[row] + 1]):
-            i = place[columns[entry]]
-            if i >= 0:
-                dense[row, i] += data[entry]
-    return kept[:count].copy(), dense, low[:count].copy(), high[:count].copy()
+    return kept[:count].copy(), low[: count + 1].copy(), high[: count + 1].copy()
 
 
 @compiled
-def _in_order(rows: ndarray, low: ndarray, high: ndarray, pinned: float) -> tuple[ndarray, ndarray, ndarray, int, ndarray, ndarray]:
-    """Return rows with a largest entry of one, those of equal bounds first; their bounds, how many are equal, where each row went, what it was divided by.
+def _largest_entry(lines: _Five, line: int, place: ndarray) -> float:
+    """Return the largest absolute value of a line over names that move."""
+    largest = 0.0
+    for entry in range(lines[2][line], lines[2][line + 1]):
+        if place[lines[1][entry]] >= 0:
+            largest = max(largest, abs(lines[0][entry]))
+    return largest
 
-    Args:
-        rows: shape (r, m).
-        low: shape (r,).
-        high: shape (r,).
-        pinned: bounds nearer than this are equal: both become their middle.
-    """
-    count, names = rows.shape
-    size, place, equal = np.empty(count), np.empty(count, dtype=np.int64), 0
+
+@compiled
+def _in_order(low: ndarray, high: ndarray, size: ndarray) -> tuple[int, ndarray]:
+    """Divide bounds by `size` and put those that are equal first, in place; return how many are equal, and where each went."""
+    count, equal = len(low), 0
     for row in range(count):
-        largest = 0.0
-        for i in range(names):
-            largest = max(largest, abs(rows[row, i]))
-        size[row] = largest if largest > 0.0 else 1.0
-        equal += high[row] / size[row] - low[row] / size[row] <= pinned
-    found, lows, highs = np.empty((count, names)), np.empty(count), np.empty(count)
+        low[row], high[row] = low[row] / size[row], high[row] / size[row]
+        equal += high[row] - low[row] <= PINNED
+    lows, highs, where = low.copy(), high.copy(), np.empty(count, dtype=np.int64)
     first, last = 0, equal
     for row in range(count):
-        below, above = low[row] / size[row], high[row] / size[row]
-        if above - below <= pinned:
-            below = above = 0.5 * (below + above)
-            to, first = first, first + 1
+        if highs[row] - lows[row] <= PINNED:
+            where[row] = first
+            low[first] = high[first] = 0.5 * (lows[row] + highs[row])
+            first += 1
         else:
-            to, last = last, last + 1
-        place[row], lows[to], highs[to] = to, below, above
-        for i in range(names):
-            found[to, i] = rows[row, i] / size[row]
-    return found, lows, highs, equal, place, size
+            where[row] = last
+            low[last], high[last] = lows[row], highs[row]
+            last += 1
+    return equal, where
 
 
-_Kinks = tuple["ndarray", "ndarray", "ndarray", "ndarray", "ndarray", tuple[AbsoluteSum, ...]]
+@compiled
+def _kinks(
+    names: tuple[ndarray, ndarray], weights: tuple[ndarray, ndarray], place: ndarray, box: tuple[ndarray, ndarray], kinks: _Three, sums: ndarray
+) -> tuple[bool, _Three, ndarray, ndarray]:
+    """Return whether costs and limited sums have the common form, where they have their kinks and their rates, which sums can bind, and their limits.
 
-
-def _kinks(problem: Problem, sums: list[AbsoluteSum], columns: ndarray, box: tuple[ndarray, ndarray], base: ndarray) -> tuple[ndarray, _Kinks | None]:
-    """Return where costs and limited sums have their kinks, and their rates; empty where there are none."""
-    nothing = np.zeros(0)
-    centre = problem.held if not problem.cost.free or not sums else sums[0].centre
-    held = centre[columns] - problem.benchmark[columns]
-    limited, totals = [], []
-    most_up, most_down = float(np.maximum(box[1] - held, 0.0).sum()), float(np.maximum(held - box[0], 0.0).sum())
-    away = base - centre
-    away[columns] = 0.0
-    above, below = float(np.maximum(away, 0.0).sum()), float(np.maximum(-away, 0.0).sum())
-    for row in sums:
-        total = row.limit - row.up * above - row.down * below
-        if row.up * most_up + row.down * most_down > total:
-            limited.append(row)
-            totals.append(total)
-    buy, sell = problem.cost.buy[columns], problem.cost.sell[columns]
-    if not limited and not (buy.any() or sell.any()):
-        return nothing, (nothing, nothing, nothing, nothing, nothing, ())
-    if not limited and not (buy + sell > 0.0).all():
-        return nothing, None
-    up, down = np.array([row.up for row in limited]), np.array([row.down for row in limited])
-    if limited and not ((buy + sell > 0.0).all() or (up + down > 0.0).any()):
-        return nothing, None
-    return held, (buy, sell, up, down, np.array(totals), tuple(limited))
+    Kinks and rates are empty where there are none.
+    """
+    (free, moving), (base, mu), (centre, buying, selling) = names, weights, kinks
+    m = len(moving)
+    held, buy, sell = np.empty(m), np.empty(m), np.empty(m)
+    most_up, most_down, above, below = 0.0, 0.0, 0.0, 0.0
+    some, every = False, True
+    for j in range(m):
+        i = free[moving[j]]
+        held[j], buy[j], sell[j] = centre[i] - mu[i], buying[i], selling[i]
+        most_up += max(box[1][j] - held[j], 0.0)
+        most_down += max(held[j] - box[0][j], 0.0)
+        some = some or buy[j] != 0.0 or sell[j] != 0.0
+        every = every and buy[j] + sell[j] > 0.0
+    limited, totals = np.empty(len(sums), dtype=np.int64), np.empty(len(sums))
+    count, felt = 0, False
+    if len(sums):
+        for i in range(len(base)):
+            if place[i] < 0:
+                above += max(base[i] - centre[i], 0.0)
+                below += max(centre[i] - base[i], 0.0)
+    for q in range(len(sums)):
+        up, down, limit = sums[q]
+        total = limit - up * above - down * below
+        if up * most_up + down * most_down > total:
+            limited[count], totals[count] = q, total
+            count += 1
+            felt = felt or up + down > 0.0
+    if count == 0 and not some:
+        held, buy, sell = np.empty(0), np.empty(0), np.empty(0)
+    fits = every or felt or not (some or count > 0)
+    return fits, (held, buy, sell), limited[:count].copy(), totals[:count].copy()

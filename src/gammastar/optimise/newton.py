@@ -55,12 +55,11 @@ def newton(lane: Lane, start: Prices | None = None) -> Multipliers | None:
         lane: the problem.
         start: prices to start from; without them, those of a portfolio without factor risk.
     """
-    whole = np.ascontiguousarray
     settled, y, price, kappa, upper, lower, steps = search(
-        (whole(lane.loadings.T), whole(lane.rows)),
-        (whole(lane.gain), whole(lane.specific), whole(lane.lower), whole(lane.upper)),
-        (whole(lane.held), whole(lane.buy), whole(lane.sell)),
-        (whole(lane.exposure), whole(lane.low), whole(lane.high), whole(lane.up), whole(lane.down), whole(lane.total)),
+        lane.columns,
+        (lane.gain, lane.specific, lane.lower, lane.upper),
+        (lane.held, lane.buy, lane.sell),
+        (lane.exposure, lane.low, lane.high, lane.up, lane.down, lane.total),
         (lane.equalities, float(lane.aversion[0]), float(lane.aversion[1]), np.inf if lane.limit is None else float(lane.limit) ** 2, lane.rest),
         (np.zeros(0), 0.0) if start is None else (np.concatenate((start.factors, start.rows, start.sums)), float(start.kappa)),
     )

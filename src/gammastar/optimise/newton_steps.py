@@ -123,27 +123,20 @@ class Model(NamedTuple):
 
 
 @compiled
-def _form(matrices: tuple[ndarray, ndarray], names: _Four, kinks: _Three, sides: _Six, scalars: tuple[int, float, float, float, float]) -> Form:
+def _form(columns: ndarray, names: _Four, kinks: _Three, sides: _Six, scalars: tuple[int, float, float, float, float]) -> Form:
     """Return the form of a lane's arrays."""
-    loadings, rows = matrices
     gain, specific, lower, upper = names
     held, buy, sell = kinks
     exposure, low, high, up, down, total = sides
     equalities, factor, least, squared, rest = scalars
-    m, k = loadings.shape
-    r, q = len(low), len(up)
-    c = k + r
-    columns, whole, root = np.empty((m, c)), np.zeros(c + q), np.empty(m)
+    m, c = columns.shape
+    whole, root = np.zeros(c + len(up)), np.empty(m)
     every = 0.0
     for i in range(m):
         over = 1.0 / math.sqrt(specific[i])
         inverse = over * over
         root[i] = over
         every += inverse
-        for j in range(k):
-            columns[i, j] = loadings[i, j]
-        for j in range(r):
-            columns[i, k + j] = rows[j, i]
         for j in range(c):
             whole[j] += columns[i, j] * columns[i, j] * inverse
     whole[c:] = every
@@ -162,14 +155,14 @@ def _at(form: Form, price: ndarray, kappa: float, pull: ndarray) -> At:
         extra_down += price[k + r + j] * form.down[j]
     kinked = len(form.held) > 0
     y, side = np.empty(m), np.empty(m, dtype=np.int8)
-    rising, falling, own = 0.0, 0.0, 0.0
+    rising, falling, own, over = 0.0, 0.0, 0.0, 1.0 / sigma
     for i in range(m):
-        sharp = sigma * form.specific[i]
+        blunt = over * form.root[i] * form.root[i]
         if kinked:
-            raw = min(max(form.held[i], (pull[i] - form.buy[i] - extra_up) / sharp), (pull[i] + form.sell[i] + extra_down) / sharp)
+            raw = min(max(form.held[i], (pull[i] - form.buy[i] - extra_up) * blunt), (pull[i] + form.sell[i] + extra_down) * blunt)
             where = 1 if raw > form.held[i] else -1 if raw < form.held[i] else 0
         else:
-            raw, where = pull[i] / sharp, 1
+            raw, where = pull[i] * blunt, 1
         weight = min(max(raw, form.lower[i]), form.upper[i])
         y[i] = weight
         side[i] = where if weight == raw else 0
@@ -269,19 +262,35 @@ def _factored(matrix: ndarray) -> bool:
 
 @compiled
 def _solved(root: ndarray, right: ndarray) -> None:
-    """Solve in place for the lines of `right`, given the upper Cholesky root."""
+    """Solve in place for both lines of `right`, given the upper Cholesky root."""
     p = len(root)
-    for line in range(len(right)):
-        x = right[line]
+    first, second = right[0], right[1]
+    for a in range(p):
+        over = 1.0 / root[a, a]
+        one, two = first[a] * over, second[a] * over
+        first[a], second[a] = one, two
+        for b in range(a + 1, p):
+            first[b] -= root[a, b] * one
+            second[b] -= root[a, b] * two
+    for a in range(p - 1, -1, -1):
+        one, two = first[a], second[a]
+        for b in range(a + 1, p):
+            one -= root[a, b] * first[b]
+            two -= root[a, b] * second[b]
+        first[a], second[a] = one / root[a, a], two / root[a, a]
+
+
+@compiled
+def _times(matrix: ndarray, vectors: ndarray) -> ndarray:
+    """Return the first p rows and columns of a symmetric matrix times two vectors, shape (2, p)."""
+    p = vectors.shape[1]
+    found = np.zeros((2, p))
+    for b in range(p):
+        one, two = vectors[0, b], vectors[1, b]
         for a in range(p):
-            x[a] /= root[a, a]
-            for b in range(a + 1, p):
-                x[b] -= root[a, b] * x[a]
-        for a in range(p - 1, -1, -1):
-            total = x[a]
-            for b in range(a + 1, p):
-                total -= root[a, b] * x[b]
-            x[a] = total / root[a, a]
+            found[0, a] += matrix[b, a] * one
+            found[1, a] += matrix[b, a] * two
+    return found
 
 
 @compiled
@@ -302,14 +311,11 @@ def _turn(form: Form, at: At, model: Model, moves: ndarray) -> float:
     products = model.products
     bent00, bent01, bent11 = 0.0, 0.0, 0.0
     along0, along1, own0, own1 = 0.0, 0.0, 0.0, 0.0
+    bent = _times(products, moves)
     for a in range(p):
-        first, second = 0.0, 0.0
-        for b in range(p):
-            first += products[a, b] * moves[0, b]
-            second += products[a, b] * moves[1, b]
-        bent00 += moves[0, a] * first
-        bent01 += moves[0, a] * second
-        bent11 += moves[1, a] * second
+        bent00 += moves[0, a] * bent[0, a]
+        bent01 += moves[0, a] * bent[1, a]
+        bent11 += moves[1, a] * bent[1, a]
         along0 += moves[0, a] * products[p, a]
         along1 += moves[1, a] * products[p, a]
         own0 += moves[0, a] * products[p + 1, a]
@@ -349,12 +355,10 @@ def _aim(form: Form, at: At, model: Model, outside: ndarray, fixed: bool) -> tup
     price, left, turned = np.empty(p), np.empty(p), to - nu
     for j in range(p):
         moves[0, j] += turned * moves[1, j]
+    moved = _times(model.matrix, moves)
     for j in range(p):
         price[j] = 0.0 if outside[j] else (model.scaled[j] + moves[0, j]) * (form.least + kappa)
-        total = model.right[0, j] + turned * model.right[1, j]
-        for b in range(p):
-            total -= model.matrix[j, b] * moves[0, b]
-        left[j] = total
+        left[j] = model.right[0, j] + turned * model.right[1, j] - moved[0, j]
     return True, price, kappa, left
 
 
@@ -502,19 +506,19 @@ def _bounds(form: Form, at: At) -> tuple[ndarray, ndarray]:
 
 @compiled
 def search(
-    matrices: tuple[ndarray, ndarray], names: _Four, kinks: _Three, sides: _Six, scalars: tuple[int, float, float, float, float], start: tuple[ndarray, float]
+    columns: ndarray, names: _Four, kinks: _Three, sides: _Six, scalars: tuple[int, float, float, float, float], start: tuple[ndarray, float]
 ) -> tuple[bool, ndarray, ndarray, float, ndarray, ndarray, int]:
     """Return whether the prices settled, and y, prices, kappa, multipliers of upper and of lower bounds, and steps.
 
     Args:
-        matrices: B, shape (m, k), and A, shape (r, m).
+        columns: (B', A') by name, shape (m, k + r).
         names: gain, specific, lower, upper, each of shape (m,).
         kinks: held, buy, sell, each of shape (m,) or empty.
         sides: exposure, low, high, up, down, total.
         scalars: how many rows are equalities, aversions to factor and to specific risk, squared limit (infinite without one), rest.
         start: prices to start from, shape (p,), and kappa; empty for those of a portfolio without factor risk.
     """
-    form = _form(matrices, names, kinks, sides, scalars)
+    form = _form(columns, names, kinks, sides, scalars)
     k, limited = len(form.exposure), form.squared < np.inf
     price, kappa = start
     if not len(price):
@@ -522,7 +526,7 @@ def search(
         kappa = _first_kappa(form, form.gain - middle)
         price = np.zeros(k + len(form.low) + len(form.up))
         for j in range(form.equalities):
-            if (matrices[1][j] == 1.0).all():
+            if (columns[:, k + j] == 1.0).all():
                 price[k + j] = middle
     at = _at(form, price, kappa, _pull(form, price))
     damping, least_missed, since, steps, settled = REGULAR, np.inf, 0, 0, False

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Problem", "Variance", "choose", "neutral_names", "state_problem"]
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -13,6 +14,7 @@ from gammastar.core.compiled import compiled
 from gammastar.core.rows import Bounds, Budget, ConvexRow, DiscreteRow
 from gammastar.mandate.strategy import VolatilityCapture
 from gammastar.market.missing import PATIENCE
+from gammastar.optimise.lines import Lines, lines_of, plain
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -97,6 +99,11 @@ class Problem:
     elastic: tuple[str, ...]
     crossed: tuple[tuple[str, str, int], ...]
 
+    @cached_property
+    def lines(self) -> Lines:
+        """The lines of its linear rows."""
+        return lines_of(self.rows)
+
     def value(self, weights: Float[ndarray, " n"]) -> float:
         """Return the objective at `weights`, a year; penalties of soft rules are not in it."""
         gained = float(self.growth @ (weights - self.benchmark)) - self.premium * (1.0 - float(weights.sum()))
@@ -110,50 +117,13 @@ class Problem:
         return np.asarray(slope)
 
 
-@dataclass(eq=False)
-class _Box:
-    """Bounds of all assets and which rule set each; tightened rule by rule."""
-
-    lower: Float[ndarray, " n"]
-    upper: Float[ndarray, " n"]
-    lower_rule: Int[ndarray, " n"]
-    upper_rule: Int[ndarray, " n"]
-    lower_slope: Float[ndarray, " n"]
-    upper_slope: Float[ndarray, " n"]
-
-    @classmethod
-    def long_only(cls, n: int) -> _Box:
-        """Return the box of non-negative weights."""
-        return cls(np.zeros(n), np.full(n, np.inf), np.full(n, -1), np.full(n, -1), np.zeros(n), np.zeros(n))
-
-    def tighten(self, row: Bounds, rule: int) -> None:
-        """Take over the tighter of the present bounds and those of `row`."""
-        tighter = row.lower > self.lower
-        self.lower = np.where(tighter, row.lower, self.lower)
-        self.lower_rule = np.where(tighter, rule, self.lower_rule)
-        self.lower_slope = np.where(tighter, row.lower_slope, self.lower_slope)
-        tighter = row.upper < self.upper
-        self.upper = np.where(tighter, row.upper, self.upper)
-        self.upper_rule = np.where(tighter, rule, self.upper_rule)
-        self.upper_slope = np.where(tighter, row.upper_slope, self.upper_slope)
-
-
-@dataclass(frozen=True, eq=False)
-class _Choice:
-    """Which names are chosen and where the others stand."""
-
-    box: _Box
-    free: Int[ndarray, " m"]
-    fixed: Float[ndarray, " n"]
-    tied: Bool[ndarray, " n"]
-    crossed: tuple[tuple[str, str, int], ...]
-
-
 def neutral_names(mandate: Mandate, moment: Moment) -> Bool[ndarray, " n"]:
     """Return the members that cannot be bet on, for want of history or of present returns: they are held at their benchmark weight."""
-    short = moment.short_history(minimum=mandate.data.minimum_observations, window=mandate.data.observation_window)
+    minimum, window = mandate.data.minimum_observations, mandate.data.observation_window
+    if PATIENCE <= minimum <= min(window, len(moment.observed)) and bool((moment.observed[-minimum:].all(axis=0) | ~moment.members).all()):
+        return np.zeros(len(moment.benchmark), dtype=bool)  # as on most days: nothing to count
     stopped = moment.missing_run(longest=PATIENCE) == PATIENCE
-    return np.asarray(moment.members & (short | stopped))
+    return np.asarray(moment.members & (moment.short_history(minimum=minimum, window=window) | stopped))
 
 
 def state_problem(
@@ -180,8 +150,11 @@ def state_problem(
     names = tuple(rule.name for rule in rules)
     rows = tuple(row for rule in rules for row in rule.rows(moment))
     bounds = tuple(row for row in rows if isinstance(row, Bounds) and row.penalty is None and row.rule not in elastic)  # what no amount can move
-    choice = _choose(moment, neutral_names(mandate, moment), names, bounds)
-    box, free, hard = choice.box, choice.free, {id(row) for row in bounds}
+    box = _long_only(len(mu))
+    for row in bounds:
+        _tighten(box, (plain(row.lower), plain(row.upper), plain(row.lower_slope), plain(row.upper_slope)), names.index(row.rule))
+    free, fixed, tied, crossed, sides = _chosen(plain(mu), neutral_names(mandate, moment), box)
+    hard = {id(row) for row in bounds}
     budget = next((row for row in rows if isinstance(row, Budget)), None)
     return Problem(
         benchmark=mu,
@@ -192,19 +165,19 @@ def state_problem(
         cash=(0.0, 0.0) if budget is None else (budget.minimum, budget.maximum),
         premium=0.0 if budget is None else budget.premium,
         free=free,
-        fixed=choice.fixed,
-        lower=box.lower[free],
-        upper=box.upper[free],
-        lower_rule=box.lower_rule[free],
-        upper_rule=box.upper_rule[free],
-        lower_slope=box.lower_slope[free],
-        upper_slope=box.upper_slope[free],
-        tied=choice.tied[free],
+        fixed=fixed,
+        lower=sides[0],
+        upper=sides[1],
+        lower_slope=sides[2],
+        upper_slope=sides[3],
+        lower_rule=sides[4],
+        upper_rule=sides[5],
+        tied=tied,
         rows=tuple(row for row in rows if isinstance(row, _CONVEX) and id(row) not in hard),
         discrete=tuple(row for row in rows if isinstance(row, _DISCRETE)),
         rules=names,
         elastic=tuple(name for name in names if name in elastic),
-        crossed=choice.crossed,
+        crossed=_crossed(box, crossed, names) if len(crossed) else (),
     )
 
 
@@ -218,14 +191,38 @@ def _penalties(strategy: VolatilityCapture, moment: Moment) -> tuple[Variance, .
     return tuple(found)
 
 
-def _choose(moment: Moment, neutral: Bool[ndarray, " n"], names: tuple[str, ...], bounds: tuple[Bounds, ...]) -> _Choice:
-    """Return which names are free and where the others stand."""
-    box = _Box.long_only(len(neutral))
-    for row in bounds:
-        box.tighten(row, names.index(row.rule))
-    mu = np.array(moment.benchmark)  # writeable, or the code would be compiled once more
-    free, fixed, moved, crossed = choose(mu, neutral, (box.lower, box.upper), (box.lower_slope, box.upper_slope))
-    return _Choice(box, free, fixed, moved, _crossed(box, crossed, names))
+_Box = tuple["ndarray", "ndarray", "ndarray", "ndarray", "ndarray", "ndarray"]
+"""Bounds of all assets, how they move with their rules' limits, and which rules those are: lower, upper of each."""
+
+
+def _long_only(n: int) -> _Box:
+    """Return the box of non-negative weights."""
+    return np.zeros(n), np.full(n, np.inf), np.zeros(n), np.zeros(n), np.full(n, -1), np.full(n, -1)
+
+
+@compiled
+def _tighten(box: _Box, bounds: tuple[ndarray, ndarray, ndarray, ndarray], rule: int) -> None:
+    """Take over the tighter of the present bounds and those of a rule, in place; `bounds` are lower and upper, and the slopes of both."""
+    lower, upper, lower_slope, upper_slope, lower_rule, upper_rule = box
+    for i in range(len(lower)):
+        if bounds[0][i] > lower[i]:
+            lower[i], lower_slope[i], lower_rule[i] = bounds[0][i], bounds[2][i], rule
+        if bounds[1][i] < upper[i]:
+            upper[i], upper_slope[i], upper_rule[i] = bounds[1][i], bounds[3][i], rule
+
+
+@compiled
+def _chosen(mu: ndarray, neutral: ndarray, box: _Box) -> tuple[ndarray, ndarray, ndarray, ndarray, _Box]:
+    """Return which names are free, where the others stand, which of the free follow a bound that moved them, where bounds cross, and the box of the free."""
+    free, fixed, moved, crossed = choose(mu, neutral, (box[0], box[1]), (box[2], box[3]))
+    m = len(free)
+    tied, lower, upper, lower_slope, upper_slope = np.empty(m, dtype=np.bool_), np.empty(m), np.empty(m), np.empty(m), np.empty(m)
+    lower_rule, upper_rule = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.int64)
+    for j in range(m):
+        i = free[j]
+        tied[j], lower[j], upper[j], lower_slope[j], upper_slope[j] = moved[i], box[0][i], box[1][i], box[2][i], box[3][i]
+        lower_rule[j], upper_rule[j] = box[4][i], box[5][i]
+    return free, fixed, tied, crossed, (lower, upper, lower_slope, upper_slope, lower_rule, upper_rule)
 
 
 @compiled
@@ -270,6 +267,6 @@ def _crossed(box: _Box, where: Int[ndarray, " crossed"], names: tuple[str, ...])
     """Return, for each pair of rules whose bounds cross, the first asset where they do."""
     found: dict[tuple[str, str], int] = {}
     for i in where.tolist():
-        low, high = int(box.lower_rule[i]), int(box.upper_rule[i])
+        low, high = int(box[4][i]), int(box[5][i])
         found.setdefault((names[low] if low >= 0 else LONG_ONLY, names[high]), i)
     return tuple((low, high, column) for (low, high), column in found.items())
