@@ -40,7 +40,8 @@ class TradeCost:
     exponent: float = 1.5
 
     def __post_init__(self) -> None:
-        rates = (self.buy, self.sell, *(extra for _, extra in self.steps), *(() if self.impact is None else (self.impact,)))
+        sell = () if self.sell is self.buy else (self.sell,)
+        rates = (self.buy, *sell, *(extra for _, extra in self.steps), *(() if self.impact is None else (self.impact,)))
         if any(not (rate >= 0.0).all() for rate in rates):
             raise ValueError("rates of cost must not be negative: the cost would not be convex")
         if not self.exponent > 1.0:

@@ -87,7 +87,8 @@ class CostModel:
             ValueError: money traded or the portfolio's value is needed and not known.
         """
         n = len(moment.benchmark)
-        buy, sell = np.full(n, rate), np.full(n, rate if self.sell is None else self.sell)
+        buy = np.full(n, rate)
+        sell = buy if self.sell is None else np.full(n, self.sell)
         for asset, own in self.assets:
             if asset in moment.assets.index:
                 buy[moment.assets.index[asset]] = sell[moment.assets.index[asset]] = own

@@ -230,13 +230,30 @@ def _exposures(
 
 def duals_of(problem: Problem, lane: Lane, found: Multipliers) -> Duals:
     """Return the lane's multipliers as those of the problem's rows."""
-    price = found.rows[lane.place] / lane.size
-    lines, full = lane.lines, np.zeros(len(lane.lines.low))
-    full[lane.kept] = price[1:]
-    full[((full > 0.0) & (lines.high == np.inf)) | ((full < 0.0) & (lines.low == -np.inf))] = 0.0  # rounding of a side that is not there
-    sums = {id(row): float(price) for row, price in zip(lane.sums, found.sums, strict=True)}
-    of_sums = {place: sums.get(id(row), 0.0) for place, row in enumerate(problem.rows) if isinstance(row, AbsoluteSum)}
-    return Duals(float(price[0]), {place: full[span] for place, span in lines.spans}, of_sums, found.kappa)
+    lines = lane.lines
+    budget, full = _by_line(found.rows, lane.place, lane.size, lane.kept, (lines.low, lines.high))
+    prices = {id(row): float(price) for row, price in zip(lane.sums, found.sums, strict=True)}
+    sums = {place: prices.get(id(row), 0.0) for place, row in enumerate(problem.rows) if isinstance(row, AbsoluteSum)}
+    return Duals(budget, {place: full[span] for place, span in lines.spans}, sums, found.kappa)
+
+
+@compiled
+def _by_line(rows: ndarray, place: ndarray, size: ndarray, kept: ndarray, sides: tuple[ndarray, ndarray]) -> tuple[float, ndarray]:
+    """Return the price of the budget, and those of all lines; lines that cannot bind have none.
+
+    Args:
+        rows: prices of the lane's rows, shape (r,).
+        place: of the budget among them and of each line kept, shape (r,).
+        size: what each was divided by, shape (r,).
+        kept: lines, shape (r - 1,).
+        sides: lower and upper bounds of all lines.
+    """
+    full = np.zeros(len(sides[0]))
+    for row in range(len(kept)):
+        price, line = rows[place[row + 1]] / size[row + 1], kept[row]
+        if not ((price > 0.0 and sides[1][line] == np.inf) or (price < 0.0 and sides[0][line] == -np.inf)):  # rounding of a side that is not there
+            full[line] = price
+    return rows[place[0]] / size[0], full
 
 
 def _prices(problem: Problem, lane: Lane, found: Multipliers, duals: Duals, slope: Float[ndarray, " m"]) -> dict[str, float]:

@@ -150,10 +150,10 @@ def state_problem(
     names = tuple(rule.name for rule in rules)
     rows = tuple(row for rule in rules for row in rule.rows(moment))
     bounds = tuple(row for row in rows if isinstance(row, Bounds) and row.penalty is None and row.rule not in elastic)  # what no amount can move
-    box = _long_only(len(mu))
+    box, owners = _long_only(len(mu))
     for row in bounds:
-        _tighten(box, (plain(row.lower), plain(row.upper), plain(row.lower_slope), plain(row.upper_slope)), names.index(row.rule))
-    free, fixed, tied, crossed, sides = _chosen(plain(mu), neutral_names(mandate, moment), box)
+        _tighten(box, owners, (plain(row.lower), plain(row.upper), plain(row.lower_slope), plain(row.upper_slope)), names.index(row.rule))
+    free, fixed, tied, crossed, sides, by = _chosen(plain(mu), neutral_names(mandate, moment), box, owners)
     hard = {id(row) for row in bounds}
     budget = next((row for row in rows if isinstance(row, Budget)), None)
     return Problem(
@@ -170,14 +170,14 @@ def state_problem(
         upper=sides[1],
         lower_slope=sides[2],
         upper_slope=sides[3],
-        lower_rule=sides[4],
-        upper_rule=sides[5],
+        lower_rule=by[0],
+        upper_rule=by[1],
         tied=tied,
         rows=tuple(row for row in rows if isinstance(row, _CONVEX) and id(row) not in hard),
         discrete=tuple(row for row in rows if isinstance(row, _DISCRETE)),
         rules=names,
         elastic=tuple(name for name in names if name in elastic),
-        crossed=_crossed(box, crossed, names) if len(crossed) else (),
+        crossed=_crossed(owners, crossed, names) if len(crossed) else (),
     )
 
 
@@ -191,38 +191,36 @@ def _penalties(strategy: VolatilityCapture, moment: Moment) -> tuple[Variance, .
     return tuple(found)
 
 
-_Box = tuple["ndarray", "ndarray", "ndarray", "ndarray", "ndarray", "ndarray"]
-"""Bounds of all assets, how they move with their rules' limits, and which rules those are: lower, upper of each."""
-
-
-def _long_only(n: int) -> _Box:
-    """Return the box of non-negative weights."""
-    return np.zeros(n), np.full(n, np.inf), np.zeros(n), np.zeros(n), np.full(n, -1), np.full(n, -1)
+def _long_only(n: int) -> tuple[Float[ndarray, "4 n"], Int[ndarray, "2 n"]]:
+    """Return the box of non-negative weights: lower and upper bounds and how they move with their rules' limits; and which rules those are, none yet."""
+    box = np.zeros((4, n))
+    box[1] = np.inf
+    return box, np.full((2, n), -1)
 
 
 @compiled
-def _tighten(box: _Box, bounds: tuple[ndarray, ndarray, ndarray, ndarray], rule: int) -> None:
+def _tighten(box: ndarray, owners: ndarray, bounds: tuple[ndarray, ndarray, ndarray, ndarray], rule: int) -> None:
     """Take over the tighter of the present bounds and those of a rule, in place; `bounds` are lower and upper, and the slopes of both."""
-    lower, upper, lower_slope, upper_slope, lower_rule, upper_rule = box
+    lower, upper, lower_slope, upper_slope = bounds
     for i in range(len(lower)):
-        if bounds[0][i] > lower[i]:
-            lower[i], lower_slope[i], lower_rule[i] = bounds[0][i], bounds[2][i], rule
-        if bounds[1][i] < upper[i]:
-            upper[i], upper_slope[i], upper_rule[i] = bounds[1][i], bounds[3][i], rule
+        if lower[i] > box[0, i]:
+            box[0, i], box[2, i], owners[0, i] = lower[i], lower_slope[i], rule
+        if upper[i] < box[1, i]:
+            box[1, i], box[3, i], owners[1, i] = upper[i], upper_slope[i], rule
 
 
 @compiled
-def _chosen(mu: ndarray, neutral: ndarray, box: _Box) -> tuple[ndarray, ndarray, ndarray, ndarray, _Box]:
+def _chosen(mu: ndarray, neutral: ndarray, box: ndarray, owners: ndarray) -> tuple[ndarray, ndarray, ndarray, ndarray, ndarray, ndarray]:
     """Return which names are free, where the others stand, which of the free follow a bound that moved them, where bounds cross, and the box of the free."""
     free, fixed, moved, crossed = choose(mu, neutral, (box[0], box[1]), (box[2], box[3]))
     m = len(free)
-    tied, lower, upper, lower_slope, upper_slope = np.empty(m, dtype=np.bool_), np.empty(m), np.empty(m), np.empty(m), np.empty(m)
-    lower_rule, upper_rule = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.int64)
+    tied, sides, by = np.empty(m, dtype=np.bool_), np.empty((4, m)), np.empty((2, m), dtype=np.int64)
     for j in range(m):
         i = free[j]
-        tied[j], lower[j], upper[j], lower_slope[j], upper_slope[j] = moved[i], box[0][i], box[1][i], box[2][i], box[3][i]
-        lower_rule[j], upper_rule[j] = box[4][i], box[5][i]
-    return free, fixed, tied, crossed, (lower, upper, lower_slope, upper_slope, lower_rule, upper_rule)
+        tied[j], by[0, j], by[1, j] = moved[i], owners[0, i], owners[1, i]
+        for side in range(4):
+            sides[side, j] = box[side, i]
+    return free, fixed, tied, crossed, sides, by
 
 
 @compiled
@@ -263,10 +261,10 @@ def choose(mu: ndarray, neutral: ndarray, box: tuple[ndarray, ndarray], slopes: 
     return free[:count].copy(), fixed, moved, crossed[:crosses].copy()
 
 
-def _crossed(box: _Box, where: Int[ndarray, " crossed"], names: tuple[str, ...]) -> tuple[tuple[str, str, int], ...]:
+def _crossed(owners: Int[ndarray, "2 n"], where: Int[ndarray, " crossed"], names: tuple[str, ...]) -> tuple[tuple[str, str, int], ...]:
     """Return, for each pair of rules whose bounds cross, the first asset where they do."""
     found: dict[tuple[str, str], int] = {}
     for i in where.tolist():
-        low, high = int(box[4][i]), int(box[5][i])
+        low, high = int(owners[0, i]), int(owners[1, i])
         found.setdefault((names[low] if low >= 0 else LONG_ONLY, names[high]), i)
     return tuple((low, high, column) for (low, high), column in found.items())
