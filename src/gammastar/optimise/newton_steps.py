@@ -28,7 +28,7 @@ FIRST, RATIO, CURVED = 12, 1.5, 0.2
 """Tries at the first kappa; it is enough where specific risk squared is below so many times the limit's and such a part of the names off their bounds."""
 GROW = 3.0
 """How much 1 / sigma may grow in one step."""
-SEARCH, FLAT, STEEP, SHORT = 10, 0.05, 0.7, 0.05
+SEARCH, FLAT, STEEP, SHORT = 10, 0.1, 0.7, 0.05
 """Points tried on one line; parts of the first derivative, below zero and above, at which its end is near enough; length below which a step was short."""
 REGULAR, LEAN, MOST = 1e-10, 1e-3, 1e-2
 """Damping, in parts of the Hessian with all names free: the least; of a coupling that few free names move; the most after short steps."""

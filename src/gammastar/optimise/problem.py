@@ -158,7 +158,7 @@ def state_problem(
     budget = next((row for row in rows if isinstance(row, Budget)), None)
     return Problem(
         benchmark=mu,
-        growth=strategy.growth.rates(moment) + 0.5 * sigma.relative_variances(mu),
+        growth=_growth(plain(strategy.growth.rates(moment)), sigma.loadings, sigma.specific, plain(mu)),
         variances=(Variance(sigma, mu, strategy.factor_aversion, strategy.specific_aversion), *_penalties(strategy, moment)),
         held=mu if moment.holdings is None else moment.holdings,
         cost=mandate.trading.cost_at(moment).scaled(1.0 / strategy.holding_period),
@@ -189,6 +189,23 @@ def _penalties(strategy: VolatilityCapture, moment: Moment) -> tuple[Variance, .
         centre = moment.need_second_benchmark("a penalty") if penalty.second_benchmark else moment.benchmark
         found.append(Variance(sigma, centre, penalty.aversion, penalty.aversion))
     return tuple(found)
+
+
+@compiled
+def _growth(rates: ndarray, loadings: ndarray, specific: ndarray, mu: ndarray) -> ndarray:
+    """Return ``rates + diag(tau^mu) / 2``, as `FactoredCovariance.relative_variances` has tau: ``norm(b_i - b)^2 + D_i (1 - 2 mu_i) + mu'D mu``, b = B'mu."""
+    n, k = loadings.shape
+    middle, own, growth = np.zeros(k), 0.0, np.empty(n)
+    for i in range(n):
+        own += specific[i] * mu[i] * mu[i]
+        for a in range(k):
+            middle[a] += mu[i] * loadings[i, a]
+    for i in range(n):
+        apart = 0.0
+        for a in range(k):
+            apart += (loadings[i, a] - middle[a]) ** 2
+        growth[i] = rates[i] + 0.5 * max(apart + specific[i] * (1.0 - 2.0 * mu[i]) + own, 0.0)
+    return growth
 
 
 def _long_only(n: int) -> tuple[Float[ndarray, "4 n"], Int[ndarray, "2 n"]]:
