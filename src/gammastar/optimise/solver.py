@@ -23,6 +23,7 @@ from scipy.optimize import linprog
 from gammastar.core.rows import Budget
 from gammastar.optimise.fast import fast_answer
 from gammastar.optimise.formulation import OBJECTIVE_UNIT, WEIGHT_UNIT, Formulation, formulate
+from gammastar.optimise.polish import polished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,9 +130,10 @@ def solve(
         for rule, weight in (least or {}).items():
             if rule in formulation.slack:  # a rule without a convex row at this moment is never exceeded
                 linear[formulation.slack[rule]] = weight
-    answer = _run(problem, formulation, quadratic, linear)
+    own = not feasibility_only and least is None  # other objectives leave weights free that no digit is wanted of
+    answer = _run(problem, formulation, quadratic, linear, exact=own)
     if answer.outcome is Outcome.FAILED and linear.any():  # an objective can hide from the solver that there is nothing to choose from
-        without = _run(problem, formulation, np.zeros(stack.width), np.zeros(stack.width))
+        without = _run(problem, formulation, np.zeros(stack.width), np.zeros(stack.width), exact=False)
         answer = without if without.outcome is Outcome.INFEASIBLE else answer
     return _settled_by_linear_rows(problem, formulation, answer) if answer.outcome is Outcome.FAILED else answer
 
@@ -174,8 +176,8 @@ def _sums_to_no_one(problem: Problem) -> dict[str, float]:
     return {**found, "cash": 1.0} if "cash" in problem.rules else found
 
 
-def _run(problem: Problem, formulation: Formulation, quadratic: Float[ndarray, " x"], linear: Float[ndarray, " x"]) -> Answer:
-    """Solve tightly; where the last digits cannot be had, with the solver's usual tolerance. The independent check has the last word."""
+def _run(problem: Problem, formulation: Formulation, quadratic: Float[ndarray, " x"], linear: Float[ndarray, " x"], *, exact: bool) -> Answer:
+    """Solve tightly, to the last digit where `exact`; where the last digits cannot be had, with the solver's usual tolerance. The independent check has the last word."""
     stack = formulation.stack
     matrix, right = stack.matrix(), np.concatenate(stack.right) / WEIGHT_UNIT
     diagonal = sparse.csc_matrix(sparse.diags_array(quadratic * (WEIGHT_UNIT**2 / OBJECTIVE_UNIT)))
@@ -190,10 +192,13 @@ def _run(problem: Problem, formulation: Formulation, quadratic: Float[ndarray, "
         solution = cones.DefaultSolver(diagonal, linear, matrix, right, stack.cones, settings).solve()
         status, iterations = str(solution.status), iterations + solution.iterations
         if status == "Solved":
-            x = WEIGHT_UNIT * np.array(solution.x)
+            x, s, z = (np.array(part) for part in (solution.x, solution.s, solution.z))
+            found = polished((diagonal.diagonal(), linear, matrix, right, stack.cones), (x, s, z)) if exact and len(x) else None
+            x, z = (x, z) if found is None else found
+            x = WEIGHT_UNIT * x
             weights = formulation.base.copy()
             weights[problem.free] += x[formulation.active]
-            duals = np.array(solution.z) * (OBJECTIVE_UNIT / WEIGHT_UNIT)
+            duals = z * (OBJECTIVE_UNIT / WEIGHT_UNIT)
             prices = stack.prices(duals, problem.rules) if len(problem.free) else {}  # with nothing to choose, duals are arbitrary
             exceeded = {rule: max(float(x[column]), 0.0) for rule, column in formulation.slack.items()}
             return Answer(Outcome.SOLVED, weights, prices, {}, exceeded, iterations, status, duals)
