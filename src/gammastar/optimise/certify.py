@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from gammastar.optimise.problem import Problem
 
+_Six = tuple["ndarray", "ndarray", "ndarray", "ndarray", "ndarray", "ndarray"]
+
 BROKEN, GAP, GAP_FLOOR = 1e-10, 1e-9, 1e-13
 """Weight by which rows may be missed; growth a year by which the optimum may be, relative to the objective, and at least."""
 
@@ -82,93 +84,97 @@ def prove(problem: Problem, weights: Float[ndarray, " n"], duals: Duals) -> Proo
     sums = [(row, duals.sums[place]) for place, row in enumerate(problem.rows) if isinstance(row, AbsoluteSum)]
     limit = next((row.limit for row in problem.rows if isinstance(row, RiskCone)), np.inf)
     gap, broken, value, slope = _proved(
-        plain(weights),
-        (plain(problem.benchmark), plain(variance.centre), plain(sums[-1][0].centre if sums else problem.held)),
+        (plain(weights), plain(problem.benchmark), plain(variance.centre), plain(sums[-1][0].centre if sums else problem.held)),
         (problem.growth, problem.premium, plain(cost.buy), plain(cost.sell)),
         (variance.covariance.loadings, variance.covariance.specific, variance.factor, variance.specific),
         (problem.free, problem.lower, problem.upper),
-        (lines.data, lines.columns, lines.ends, lines.low, lines.high, lines.joined(duals.linear)),
-        (1.0 - problem.cash[1], 1.0 - problem.cash[0], float(duals.budget)),
-        (float(limit), float(duals.kappa)),
-        np.array([(row.up, row.down, row.limit, price) for row, price in sums]).reshape(-1, 4),
+        ((lines.data, lines.columns, lines.ends, lines.low, lines.high, lines.joined(duals.linear)), np.array([(row.up, row.down, row.limit, price) for row, price in sums]).reshape(-1, 4)),
+        (1.0 - problem.cash[1], 1.0 - problem.cash[0], float(duals.budget), float(limit), float(duals.kappa)),
     )
     return Proof(gap, broken, value, slope)
 
 
 @compiled
 def _proved(
-    weights: ndarray,
-    centres: tuple[ndarray, ndarray, ndarray],
+    points: tuple[ndarray, ndarray, ndarray, ndarray],
     objective: tuple[ndarray, float, ndarray, ndarray],
     sigma: tuple[ndarray, ndarray, float, float],
     box: tuple[ndarray, ndarray, ndarray],
-    lines: tuple[ndarray, ndarray, ndarray, ndarray, ndarray, ndarray],
-    budget: tuple[float, float, float],
-    risk: tuple[float, float],
-    sums: ndarray,
+    coupling: tuple[_Six, ndarray],
+    scalars: tuple[float, float, float, float, float],
 ) -> tuple[float, float, float, ndarray]:
     """Return gap, largest miss, objective and slope: what a `Proof` holds.
 
     Args:
-        weights: shape (n,).
-        centres: benchmark, centre of the variance, and where trades begin, shape (n,).
+        points: weights, benchmark, centre of the variance, and where trades begin, shape (n,).
         objective: growth, premium of cash, rates of buying and of selling, shape (n,).
         sigma: loadings, specific variances, aversion to the risk of each.
         box: free names and their bounds, shape (m,).
-        lines: as in `gammastar.optimise.lines.Lines`, and their prices.
-        budget: the least and the most that may be invested, and its price.
-        risk: limit (infinite without one) and its price, of half the squared risk.
-        sums: weight of what is above where trades begin and below it, limit and price, of each limited sum, shape (q, 4).
+        coupling: lines as in `gammastar.optimise.lines.Lines`, and their prices; weight of what is above where trades begin and below it, limit and price of
+            each limited sum, shape (q, 4).
+        scalars: the least and the most that may be invested and its price; limit of risk (infinite without one) and its price, of half the squared risk.
     """
-    (mu, middle, centre), (growth, premium, buy, sell), (loadings, own, by_factors, by_names) = centres, objective, sigma
-    free, lower, upper = box
+    (weights, mu, middle, centre), (growth, premium, buy, sell), (loadings, own, by_factors, by_names) = points, objective, sigma
+    (least, most, paid, limit, kappa), (lines, sums) = scalars, coupling
     n, k = loadings.shape
-    pull, exposure = np.full(n, budget[2]), np.zeros(k)
+    pull, exposure = np.full(n, paid), np.zeros(k)
     invested, value, specific, bought, sold = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(n):
         away, traded = weights[i] - middle[i], weights[i] - centre[i]
         invested += weights[i]
-        value += growth[i] * (weights[i] - mu[i])
+        value += growth[i] * (weights[i] - mu[i]) - (buy[i] * traded if traded > 0.0 else -sell[i] * traded)
         specific += own[i] * away * away
         bought, sold = bought + max(traded, 0.0), sold + max(-traded, 0.0)
-        value -= buy[i] * traded if traded > 0.0 else -sell[i] * traded
         for a in range(k):
             exposure[a] += away * loadings[i, a]
-    common = 0.0
-    for a in range(k):
-        common += exposure[a] * exposure[a]
+    common = (exposure * exposure).sum()
     value -= premium * (1.0 - invested) + 0.5 * (by_factors * common + by_names * specific)
-    room = budget[1] - invested if budget[2] > 0.0 else invested - budget[0]
-    slack = abs(budget[2] * room) if budget[2] != 0.0 else 0.0  # a price of nothing times infinite room is nothing
-    cost, broken = _priced_lines(lines, weights, pull)
-    slack += cost
-    broken = max(broken, budget[0] - invested, invested - budget[1])
-    if risk[0] < np.inf:
-        squared = common + specific
-        slack += 0.5 * risk[1] * abs(risk[0] * risk[0] - squared)
-        broken = max(broken, math.sqrt(squared) - risk[0])
+    slack, broken = _priced_lines(lines, weights, pull)
+    slack += abs(paid * ((most - invested) if paid > 0.0 else (invested - least))) if paid != 0.0 else 0.0  # of a price of nothing there is none
+    broken = max(broken, least - invested, invested - most)
+    if limit < np.inf:
+        slack += 0.5 * kappa * abs(limit * limit - common - specific)
+        broken = max(broken, math.sqrt(common + specific) - limit)
     more_up, more_down = 0.0, 0.0
     for q in range(len(sums)):
-        up, down, limit, price = sums[q]
+        up, down, total, price = sums[q]
         reached = up * bought + down * sold
-        slack += price * abs(limit - reached)
-        broken = max(broken, reached - limit)
+        slack += price * abs(total - reached)
+        broken = max(broken, reached - total)
         more_up, more_down = more_up + price * up, more_down + price * down
-    along = (by_factors + risk[1]) * np.dot(loadings, exposure)
-    gap, slope = slack, np.empty(len(free))
-    for j in range(len(free)):
-        i = free[j]
-        sharp, here = (by_names + risk[1]) * own[i], weights[i]
-        slope[j] = growth[i] + premium - pull[i] - along[i] - sharp * (here - middle[i])
-        gain = _gain(slope[j], sharp, (here, centre[i]), (buy[i] + more_up, sell[i] + more_down), (lower[j], upper[j]))
-        if not gain <= 0.0:  # what is no number is told
-            gap += gain
-        broken = max(broken, lower[j] - here, here - upper[j])
-    return gap, broken, value, slope
+    along = growth + premium - pull - (by_factors + kappa) * np.dot(loadings, exposure)
+    gap, missed, slope = _gained(along, (by_names + kappa) * own, (weights, middle, centre), (buy + more_up, sell + more_down), box)
+    return slack + gap, max(broken, missed), value, slope
 
 
 @compiled
-def _priced_lines(lines: tuple[ndarray, ndarray, ndarray, ndarray, ndarray, ndarray], weights: ndarray, pull: ndarray) -> tuple[float, float]:
+def _gained(
+    along: ndarray, sharp: ndarray, points: tuple[ndarray, ndarray, ndarray], rates: tuple[ndarray, ndarray], box: tuple[ndarray, ndarray, ndarray]
+) -> tuple[float, float, ndarray]:
+    """Return the most that free names can gain in sum, by how much their bounds are missed, and the slope of the Lagrangian in each, shape (m,).
+
+    Args:
+        along: slope at the centre of the variance, as far as names have no part of it by themselves, shape (n,).
+        sharp: curvature, shape (n,).
+        points: weights, centre of the variance, and where trades begin, shape (n,).
+        rates: of buying and of selling, shape (n,).
+        box: free names and their bounds, shape (m,).
+    """
+    (weights, middle, centre), (free, lower, upper) = points, box
+    total, missed, slope = 0.0, 0.0, np.empty(len(free))
+    for j in range(len(free)):
+        i = free[j]
+        here = weights[i]
+        slope[j] = along[i] - sharp[i] * (here - middle[i])
+        gain = _gain(slope[j], sharp[i], (here, centre[i]), (rates[0][i], rates[1][i]), (lower[j], upper[j]))
+        if not gain <= 0.0:  # what is no number is told
+            total += gain
+        missed = max(missed, lower[j] - here, here - upper[j])
+    return total, missed, slope
+
+
+@compiled
+def _priced_lines(lines: _Six, weights: ndarray, pull: ndarray) -> tuple[float, float]:
     """Return price times distance to the bound it belongs to, summed over lines, and by how much bounds are missed; add ``matrix' price`` to `pull`."""
     data, columns, ends, low, high, price = lines
     slack, missed = 0.0, 0.0

@@ -191,7 +191,7 @@ def _prices_to_start(problem: Problem, lane: Lane, warm: Warm) -> Prices | None:
     if len(warm.weights) != len(problem.benchmark):
         return None
     kappa = warm.kappa if lane.limit is not None else 0.0
-    factors = _exposures(warm.weights, plain(problem.benchmark), problem.free, lane.moving, (lane.lower, lane.upper), lane.columns, lane.exposure)
+    factors = _exposures(warm.weights, plain(problem.benchmark), (problem.free, lane.moving), (lane.lower, lane.upper), lane.columns, lane.exposure)
     by_row = {}
     for place, span in lane.lines.spans:
         price = warm.linear.get(problem.rows[place].rule)
@@ -206,20 +206,19 @@ def _prices_to_start(problem: Problem, lane: Lane, warm: Warm) -> Prices | None:
 
 @compiled
 def _exposures(
-    weights: ndarray, mu: ndarray, free: ndarray, moving: ndarray, box: tuple[ndarray, ndarray], columns: ndarray, exposure: ndarray
+    weights: ndarray, mu: ndarray, names: tuple[ndarray, ndarray], box: tuple[ndarray, ndarray], columns: ndarray, exposure: ndarray
 ) -> ndarray:
     """Return the factor exposures of active weights within their bounds, shape (k,).
 
     Args:
         weights: shape (n,).
         mu: benchmark, shape (n,).
-        free: free names, shape (f,).
-        moving: positions among them, shape (m,).
+        names: free names, shape (f,), and positions among them, shape (m,).
         box: lower and upper bounds of active weights, shape (m,).
         columns: B' first, shape (m, k + r).
         exposure: of all other names, shape (k,).
     """
-    found = exposure.copy()
+    (free, moving), found = names, exposure.copy()
     for j in range(len(moving)):
         i = free[moving[j]]
         y = min(max(weights[i] - mu[i], box[0][j]), box[1][j])

@@ -118,10 +118,9 @@ def lane_of(problem: Problem) -> Lane | None:
     limits = np.array([(row.up, row.down, row.limit) for row in sums]).reshape(-1, 3)
     fits, moving, names, coupling, places, kinks, limited, totals = _built(
         (problem.free, problem.lower, problem.upper),
-        (problem.fixed, plain(problem.benchmark), problem.growth, problem.premium),
+        (problem.fixed, plain(problem.benchmark), problem.growth, problem.premium, 1.0 - problem.cash[1], 1.0 - problem.cash[0]),
         (variance.covariance.loadings, variance.covariance.specific),
         (lines.data, lines.columns, lines.ends, lines.low, lines.high),
-        (1.0 - problem.cash[1], 1.0 - problem.cash[0]),
         (plain(centre), plain(cost.buy), plain(cost.sell)),
         limits,
     )
@@ -192,10 +191,9 @@ def same_covariance(a: FactoredCovariance, b: FactoredCovariance) -> bool:
 @compiled
 def _built(
     names: tuple[ndarray, ndarray, ndarray],
-    assets: tuple[ndarray, ndarray, ndarray, float],
+    assets: tuple[ndarray, ndarray, ndarray, float, float, float],
     sigma: tuple[ndarray, ndarray],
     lines: tuple[ndarray, ndarray, ndarray, ndarray, ndarray],
-    budget: tuple[float, float],
     kinks: tuple[ndarray, ndarray, ndarray],
     sums: ndarray,
 ) -> tuple[bool, ndarray, _Four, tuple[ndarray, ndarray, float, ndarray, ndarray, int], _Three, _Three, ndarray, ndarray]:
@@ -203,17 +201,15 @@ def _built(
 
     Args:
         names: free names and their lower and upper bounds, shape (f,).
-        assets: weights of the others, benchmark, growth, each of shape (n,), and the premium of cash.
+        assets: weights of the others, benchmark, growth, each of shape (n,), the premium of cash, and the least and the most that may be invested.
         sigma: loadings, shape (n, k), and specific variances, shape (n,).
         lines: as in `Lines`.
-        budget: the least and the most that may be invested.
         kinks: centre of trades, rates of buying and of selling, shape (n,).
         sums: weight of what is above the centre and below it, and limit, of each limited sum, shape (q, 3).
     """
-    (free, floor, cap), (fixed, mu, growth, premium), (loadings, own) = names, assets, sigma
+    (free, floor, cap), (fixed, mu, growth, premium, least, most), (loadings, own) = names, assets, sigma
     n, k = loadings.shape
-    base, moving, fits = fixed.copy(), np.empty(len(free), dtype=np.int64), True
-    m = 0
+    base, moving, fits, m = fixed.copy(), np.empty(len(free), dtype=np.int64), True, 0
     for j in range(len(free)):
         i = free[j]
         fits = fits and own[i] > 0.0
@@ -239,8 +235,7 @@ def _built(
         gain[j], specific[j] = growth[i] + premium, own[i]
         lower[j], upper[j] = floor[moving[j]] - mu[i], min(cap[moving[j]], NO_BOUND) - mu[i]
     kept, low, high = _binding(lines, base, place, (lower, upper))
-    low[0], high[0] = budget[0] - invested, budget[1] - invested
-    fits = fits and m > 0 and len(low) <= MOST_ROWS
+    low[0], high[0] = least - invested, most - invested
     size = np.ones(len(low))
     for row in range(len(kept)):
         largest = _largest_entry(lines, kept[row], place)
@@ -248,17 +243,11 @@ def _built(
     equalities, where = _in_order(low, high, size)
     columns = np.zeros((m, k + len(low)))
     for j in range(m):
-        i = free[moving[j]]
-        for a in range(k):
-            columns[j, a] = loadings[i, a]
+        columns[j, :k] = loadings[free[moving[j]]]
         columns[j, k + where[0]] = 1.0
-    for row in range(len(kept)):
-        for entry in range(lines[2][kept[row]], lines[2][kept[row] + 1]):
-            j = place[lines[1][entry]]
-            if j >= 0:
-                columns[j, k + where[row + 1]] += lines[0][entry] / size[row + 1]
+    _fill(columns[:, k:], lines, place, (kept, where, size))
     costed, held, limited, totals = _kinks((free, moving), (base, mu), place, (lower, upper), kinks, sums)
-    fits = fits and costed
+    fits = fits and costed and m > 0 and len(low) <= MOST_ROWS
     return fits, moving, (gain, specific, lower, upper), (columns, exposure, rest, low, high, equalities), (kept, where, size), held, limited, totals
 
 
@@ -295,6 +284,17 @@ def _binding(lines: _Five, base: ndarray, place: ndarray, box: tuple[ndarray, nd
             low[count] = below if below > least and below > -np.inf else least - margin
             high[count] = above if above < most and above < np.inf else most + margin
     return kept[:count].copy(), low[: count + 1].copy(), high[: count + 1].copy()
+
+
+@compiled
+def _fill(rows: ndarray, lines: _Five, place: ndarray, places: _Three) -> None:
+    """Write the lines kept into the columns they go to, each divided by its size; `places` are those of the lane, `rows` is (m, r)."""
+    kept, where, size = places
+    for row in range(len(kept)):
+        for entry in range(lines[2][kept[row]], lines[2][kept[row] + 1]):
+            j = place[lines[1][entry]]
+            if j >= 0:
+                rows[j, where[row + 1]] += lines[0][entry] / size[row + 1]
 
 
 @compiled

@@ -124,7 +124,7 @@ def _newton(posed: _Program, x: ndarray, z: ndarray, binding: Bool[ndarray, " ro
         least, best = left, (x, y, prices, s)
         if left <= EXACT:
             break
-        factored = _system(posed, lines, s, at, prices, slopes, splits) if factored is None else factored
+        factored = _system(posed, lines, s, at, prices, (slopes, splits)) if factored is None else factored
         if factored is None:
             return None
         step = factored.solve(np.concatenate((-stationary, -missed, np.zeros(q))))
@@ -147,8 +147,9 @@ def _slopes(posed: _Program, s: ndarray, at: list[slice]) -> tuple[ndarray, ndar
     return slopes, splits
 
 
-def _system(posed: _Program, lines: Any, s: ndarray, at: list[slice], prices: ndarray, slopes: ndarray, splits: ndarray) -> Any:
-    """Return Newton's system, factored; None where it is singular."""
+def _system(posed: _Program, lines: Any, s: ndarray, at: list[slice], prices: ndarray, columns: tuple[ndarray, ndarray]) -> Any:
+    """Return Newton's system, factored; None where it is singular. `columns` are those of `_slopes`."""
+    slopes, splits = columns
     upper, lengths = sparse.diags_array(posed.quadratic + DAMPING), [float(np.linalg.norm(s[cone][1:])) for cone in at]
     prices = np.maximum(prices, DAMPING)
     for cone, price, length in zip(at, prices, lengths, strict=True):
