@@ -13,10 +13,13 @@ from tests.optimise.stress import missed, stress_problem
 from gammastar.core.costs import TradeCost
 from gammastar.core.rows import AbsoluteSum, LinearRows, RiskCone
 from gammastar.mandate import Mandate, TrackingError, Turnover
+from gammastar.mandate.growth import ArithmeticGrowth
+from gammastar.mandate.strategy import VolatilityCapture
+from gammastar.market.missing import PATIENCE
 from gammastar.optimise import solver, why
 from gammastar.optimise.certify import Duals, prove
 from gammastar.optimise.fast import FastAnswer, fast_answer
-from gammastar.optimise.problem import choose, state_problem
+from gammastar.optimise.problem import choose, neutral_names, state_problem
 from gammastar.optimise.solver import Answer, Outcome, Rung, solve
 
 if TYPE_CHECKING:
@@ -163,6 +166,41 @@ def test_the_proof_tells_by_how_much_rows_are_missed() -> None:
             weights = problem.benchmark * np.exp(rng.normal(rng.normal(0.0, size), size, len(problem.benchmark)))
             weights[np.setdiff1d(np.arange(len(weights)), problem.free)] = problem.fixed[np.setdiff1d(np.arange(len(weights)), problem.free)]
             assert prove(problem, weights, none).broken == pytest.approx(max(missed(problem, weights), 0.0), abs=1e-12)
+
+
+@pytest.mark.parametrize("blend", [0.0, 0.7])
+def test_the_linear_term_is_growth_and_half_the_relative_variance(bench: Any, blend: float) -> None:
+    m = bench.moment(np.random.default_rng(4), 40)
+    growth = ArithmeticGrowth(blend)
+    problem = state_problem(Mandate(rules=(TrackingError(0.02),), strategy=VolatilityCapture(growth=growth), data=bench.policy), m)
+    np.testing.assert_allclose(problem.growth, growth.rates(m) + 0.5 * np.diag(m.covariance.relative(m.benchmark)), rtol=1e-12, atol=1e-15)
+
+
+def test_the_proof_has_the_objective_of_the_problem(cases: list[Case]) -> None:
+    for case in cases[:40]:
+        problem = case.problem
+        linear = {k: np.zeros(len(row.lower)) for k, row in enumerate(problem.rows) if isinstance(row, LinearRows)}
+        none = Duals(0.0, linear, {k: 0.0 for k, row in enumerate(problem.rows) if isinstance(row, AbsoluteSum)}, 0.0)
+        assert prove(problem, case.cones.weights, none).value == pytest.approx(problem.value(case.cones.weights), rel=1e-12, abs=1e-16)
+
+
+@pytest.mark.parametrize("members", [1.0, 0.9])
+def test_neutral_names_are_counted_the_short_way_and_the_long(bench: Any, members: float) -> None:
+    """Where every member has all of its last returns nothing is counted; the count says the same."""
+    rng, seen = np.random.default_rng(3), set()
+    for _ in range(60):
+        m = bench.moment(rng, 12)
+        observed = np.array(m.observed)
+        minimum, window = bench.policy.minimum_observations, bench.policy.observation_window
+        for i in np.flatnonzero(rng.random(12) < 0.1):
+            observed[rng.integers(0, len(observed), int(rng.integers(1, 2 * window))), i] = False
+        m = replace(m, observed=observed, benchmark=np.where(rng.random(12) < members, m.benchmark, 0.0))
+        short = observed[-window:].sum(axis=0) < minimum
+        stopped = ~observed[-PATIENCE:].any(axis=0)
+        expected = (m.benchmark > 0.0) & (short | stopped)
+        np.testing.assert_array_equal(neutral_names(Mandate(rules=(), data=bench.policy), m), expected)
+        seen.add(bool(expected.any()))
+    assert seen == {True, False}
 
 
 def test_names_are_chosen_as_the_definitions_say() -> None:
