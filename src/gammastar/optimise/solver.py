@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gammastar.optimise.problem import Problem
 
 
-ATTEMPTS = ((1e-9, 0.99), (1e-8, 0.99), (1e-8, 0.95), (1e-8, 0.8))
+ATTEMPTS = ((1e-9, 0.99), (1e-8, 0.99), (1e-8, 0.95), (1e-8, 0.9), (1e-8, 0.8))
 """Tolerance, and part of the way to the edge of the cones that a step may go: shorter steps cost iterations, and do not get stuck at the edge."""
 
 
