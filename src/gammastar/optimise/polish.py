@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from numpy import ndarray
 
-ROUNDS, STEPS = 25, 12
+ROUNDS, STEPS = 12, 12
 """Sets of binding rows that are tried, and Newton steps for each."""
 EXACT, ROUGH = 1e-12, 1e-10
 """What is left of the equations at which Newton stops, and the most with which an answer is taken."""
