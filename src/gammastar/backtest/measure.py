@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Ran", "attribution", "compliance", "decomposition", "forecast", "holdings", "trading"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,10 @@ import numpy as np
 
 from gammastar.core.attribution import attribute
 from gammastar.core.decomposition import decompose
-from gammastar.core.exposures import size_exposure
+from gammastar.core.exposures import standardise_sessions
 from gammastar.mandate.check import check_weights
 from gammastar.mandate.strategy import Generated
+from gammastar.market.arrays import frozen_array
 from gammastar.market.track import Attribution, Compliance, Decomposition, Forecast, Holdings, Trading
 
 if TYPE_CHECKING:
@@ -174,8 +175,8 @@ def holdings(ran: Ran) -> Holdings:
     active = weights - mu
     codes = panel.sectors.codes[ran.start + 1 : stop + 1]
     labels = panel.sectors.labels
-    tilts = np.stack([np.where(codes == s, active, 0.0).sum(axis=1) for s in range(len(labels))], axis=1)
-    size = np.array([active[t] @ size_exposure(mu[t]) for t in range(len(mu))])
+    tilts = np.stack([np.einsum("tn,tn->t", active, codes == s) for s in range(len(labels))], axis=1)
+    size = np.einsum("tn,tn->t", active, standardise_sessions(np.log(mu, out=np.zeros_like(mu), where=mu > 0.0), mu > 0.0, mu))
     sigma = ran.covariances[-1]
     relative = None if sigma is None else np.sqrt(sigma.relative_variances(mu[-1]))
     return Holdings(panel.assets, weights, mu, labels, tilts, size, panel.sectors.codes[stop], relative)
@@ -220,10 +221,11 @@ def compliance(ran: Ran) -> Compliance:
 def _moment_after(ran: Ran, k: int) -> Moment:
     """Return what is known at close k, with the covariance in force; where something was traded, with the weights held before the trade."""
     moment, sigma = ran.engine.panel.moment(ran.start + k), ran.covariances[k]
+    held = moment.holdings
     if ran.sessions[k].traded > 0.0:
         grown = ran.weights[k - 1, :-1] * ran.gross[k - 1]
-        moment = moment.with_holdings(grown / (grown.sum() + ran.weights[k - 1, -1]))
-    return moment if sigma is None else moment.with_risk(sigma)
+        held = frozen_array(grown / (grown.sum() + ran.weights[k - 1, -1]), np.float64)
+    return replace(moment, covariance=sigma, holdings=held)
 
 
 def _kept_by_targets(ran: Ran, session: Session, readings: tuple[Reading, ...], moment: Moment) -> set[str]:

@@ -69,12 +69,12 @@ def run_backtest(
     else:
         state, opening = resume, engine.resumed(resume)
     sessions, covariances = [opening], [state.covariance]
-    for t in range(first + 1, last + 1):
-        state, session = engine.step(state)
-        sessions.append(session)
-        covariances.append(state.covariance)
+    while state.position < last:
+        state, happened = engine.advance(state, last)
+        sessions.extend(happened)
+        covariances.extend([state.covariance] * len(happened))
         if progress is not None:
-            progress(t - first, last - first)
+            progress(state.position - first, last - first)
     ran = measure.Ran(engine, first, tuple(sessions), tuple(covariances), resumed=resume)
     track = replace(_track(ran), baselines=_baselines(mandate, panel, first, last))
     decisions = tuple(Decision.of(session.decision, session.broken) for session in sessions if session.decision is not None)
@@ -175,9 +175,9 @@ def _baselines(mandate: Mandate, panel: Panel, first: int, last: int) -> dict[st
         engine = Engine(plain, panel)
         state, opening = engine.open(first)
         sessions = [opening]
-        for _ in range(first, last):
-            state, session = engine.step(state)
-            sessions.append(session)
+        while state.position < last:
+            state, happened = engine.advance(state, last)
+            sessions.extend(happened)
         found[name] = measure.Ran(engine, first, tuple(sessions), ()).portfolio_returns
     return found
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 __all__ = ["Engine", "Session", "UnsolvedError"]
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,8 @@ import numpy as np
 from gammastar.backtest.state import Pending, RunState
 from gammastar.errors import ConflictError, GammastarError, StaleDataError, UsageError
 from gammastar.mandate.strategy import Generated
+from gammastar.market.arrays import frozen_array
+from gammastar.market.missing import PATIENCE
 from gammastar.optimise.decide import propose
 from gammastar.optimise.problem import neutral_names
 from gammastar.optimise.proposal import Proposal, Status
@@ -92,7 +96,7 @@ class Engine:
         """Price of one unit: as traded where whole shares are traded, else each asset's total-return index, 1 at the first session."""
         if self.mandate.trading.whole_shares and self.panel.prices is not None:
             return self.panel.prices.close
-        return np.cumprod(1.0 + self.panel.returns, axis=0)
+        return self.panel.growth
 
     @cached_property
     def reoptimises(self) -> Bool[ndarray, " t"]:
@@ -108,6 +112,11 @@ class Engine:
         members = self.panel.benchmark > 0.0
         changed = np.concatenate(([False], (members[1:] != members[:-1]).any(axis=1)))
         return np.asarray(ticks | changed | (self.panel.index_change > INDEX_CHANGE))
+
+    @cached_property
+    def due(self) -> Int[ndarray, " d"]:
+        """Positions of the closes at which the calendar or the index asks for something."""
+        return np.flatnonzero(self.reoptimises | self.rebalances)
 
     @cached_property
     def year_begins(self) -> Int[ndarray, " t"]:
@@ -133,6 +142,31 @@ class Engine:
         money = state.positions.values(self.prices[state.position])
         value = float(money.sum())
         return Session(value, value, money / value, 0.0, 0.0, (), None)
+
+    def advance(self, state: RunState, last: int) -> tuple[RunState, tuple[Session, ...]]:
+        """Return the run later, by session `last` at the latest, and what happened: at all quiet sessions to come, or else at the next one."""
+        quiet = self._quiet(state, last)
+        if quiet == 0:
+            state, session = self.step(state)
+            return state, (session,)
+        span = slice(state.position + 1, state.position + 1 + quiet)
+        money = state.positions.values(self.prices[span])
+        value = money.sum(axis=1)
+        still = zip(value.tolist(), money / value[:, None], strict=True)
+        return replace(state, position=state.position + quiet), tuple(Session(worth, worth, weights, 0.0, 0.0, (), None) for worth, weights in still)
+
+    def _quiet(self, state: RunState, last: int) -> int:
+        """Return how many sessions come, up to `last`, before one at which something may be booked, traded or decided."""
+        if self.mandate.trading.whole_shares:
+            return 0
+        start = state.position + 1
+        stop = min([last + 1, *self.due[np.searchsorted(self.due, start) :][:1].tolist(), *(order.due for order in state.pending[:1])])
+        if stop <= start:
+            return 0
+        if not isinstance(self.mandate.strategy, Generated):
+            left = np.flatnonzero(self._may_have_left(state, slice(start, stop)))
+            stop = start + int(left[0]) if len(left) else stop
+        return stop - start
 
     def step(self, state: RunState) -> tuple[RunState, Session]:
         """Return the run one session later, and what happened."""
@@ -204,7 +238,7 @@ class Engine:
         """Find new targets where they are due, and order the trade where one is due."""
         decision, due = None, bool(first or self.reoptimises[t])
         generated = isinstance(self.mandate.strategy, Generated)
-        if not due and not self.rebalances[t] and (generated or not self._may_have_left(state, t)):
+        if not due and not self.rebalances[t] and (generated or not self._may_have_left(state, slice(t, t + 1))[0]):
             return state, None
         moment = self._moment(state, t)
         if due:
@@ -217,22 +251,25 @@ class Engine:
                 return self._order(state, None, moment), decision
         return state, decision
 
-    def _may_have_left(self, state: RunState, t: int) -> bool:
-        """Return whether a name is held that `left_names` could name: one outside the benchmark, or without a return."""
-        suspect = (self.panel.benchmark[t] == 0.0) | ~self.panel.observed[t]
-        return bool((suspect & (state.positions.quantity > 0.0)).any())
+    def _may_have_left(self, state: RunState, span: slice) -> Bool[ndarray, " s"]:
+        """Return at which closes of `span` a name is held that `left_names` could name: one outside the benchmark, or without a return for too long."""
+        held = np.flatnonzero(state.positions.quantity > 0.0)
+        # where returns are corrected later, or the data begins, those of earlier sessions may have been missing too
+        running = PATIENCE if self.panel.past is None and span.start >= PATIENCE else 1
+        missing = ~self.panel.observed[span.start - running + 1 : span.stop, held]
+        stopped = np.logical_and.reduce([missing[k : len(missing) - running + 1 + k] for k in range(running)])
+        return np.asarray((stopped | (self.panel.benchmark[span, held] == 0.0)).any(axis=1))
 
     def _moment(self, state: RunState, t: int) -> Moment:
         """Return all that is known at the close of t, the holdings and the year's turnover included."""
         money = state.positions.values(self.prices[t])
         value = float(money.sum())
-        moment = self.panel.moment(t).with_holdings(money[:-1] / value, value)
-        return replace(moment, traded_this_year=sum(weight for _, weight in self._of_this_year(state, t)))
+        traded = sum(weight for _, weight in self._of_this_year(state, t))
+        return replace(self.panel.moment(t), holdings=frozen_array(money[:-1] / value, np.float64), value=value, traded_this_year=traded)
 
     def _of_this_year(self, state: RunState, t: int) -> tuple[tuple[int, float], ...]:
         """Return the trades of the twelve months that end at t: position and two-way traded weight."""
-        begins = int(self.year_begins[t])
-        return tuple((at, weight) for at, weight in state.turned if at >= begins)
+        return state.turned[bisect_left(state.turned, int(self.year_begins[t]), key=itemgetter(0)) :]
 
     def _estimated(self, state: RunState, moment: Moment) -> tuple[RunState, Moment]:
         """Return the state with its risk models up to date, and the moment with their estimates; one that a strategy can do without may be missing."""

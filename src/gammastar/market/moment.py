@@ -196,9 +196,12 @@ class Moment:
         return np.asarray(_counts(self.observed[-window:]) < minimum)
 
     def missing_run(self, *, longest: int) -> Int[ndarray, " n"]:
-        """Return for how many sessions running each name has had no observed return, counted up to `longest`."""
-        backwards = self.observed[-longest:][::-1]
-        return np.where(backwards.any(axis=0), backwards.argmax(axis=0), longest)
+        """Return for how many sessions running each member has had no observed return, counted up to `longest`; 0 for other names."""
+        run = np.zeros(len(self.benchmark), dtype=np.int64)
+        gone = np.flatnonzero(self.members & ~self.observed[-1])
+        backwards = self.observed[-longest:, gone][::-1]
+        run[gone] = np.where(backwards.any(axis=0), backwards.argmax(axis=0), longest)
+        return run
 
 
 def _counts(observed: Bool[ndarray, "t n"]) -> Int[ndarray, " n"]:

@@ -136,6 +136,11 @@ class Panel:
         return frozen_array(np.concatenate(([0.0], earned)), np.float64)
 
     @cached_property
+    def growth(self) -> Float[ndarray, "t n"]:
+        """What one unit of money in each asset has grown to since before the first session, its income reinvested."""
+        return frozen_array(np.cumprod(1.0 + self.returns, axis=0), np.float64)
+
+    @cached_property
     def imputed_weight(self) -> Float[ndarray, " t"]:
         """Benchmark weight whose return at t is not data but imputed; the first is zero."""
         missing = np.einsum("tn,tn->t", self.benchmark[:-1], (~self.observed[1:]).astype(np.float64))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.linalg.blas import dsyrk
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -22,7 +23,7 @@ class WeightedMoments:
     """What a window of log returns sums to, each row with weights that fall with its age.
 
     Args:
-        products: ``sum_t 0.5^(age_t / correlation) x_t x_t'``, shape (n, n).
+        products: ``sum_t 0.5^(age_t / correlation) x_t x_t'``, shape (n, n), its lower triangle.
         squares: ``sum_t 0.5^(age_t / volatility) x_t^2``, shape (n,).
         counts: ``sum_t 0.5^(age_t / volatility)`` over the rows observed, shape (n,).
         volatility: half-life of squares and counts, in rows.
@@ -41,7 +42,7 @@ class WeightedMoments:
         age = np.arange(len(logs) - 1, -1, -1.0)
         weights = 0.5 ** (age / volatility)
         weighted = logs * np.sqrt(0.5 ** (age / correlation))[:, None]
-        return cls(weighted.T @ weighted, weights @ np.square(logs), weights @ observed, volatility, correlation)
+        return cls(np.asfortranarray(weighted.T @ weighted), weights @ np.square(logs), weights @ observed, volatility, correlation)
 
     def moved(self, new: tuple[ndarray, ndarray], old: tuple[ndarray, ndarray], window: int) -> WeightedMoments:
         """Return the moments with rows added at the end, and those taken away that the window leaves behind.
@@ -53,23 +54,30 @@ class WeightedMoments:
             old: the same of those that go; fewer, or none, where the window was not full.
             window: rows kept.
         """
-        ages = np.arange(len(new[0]) - 1, -1, -1.0), np.arange(window + len(old[0]) - 1, window - 1, -1.0)
-        signs = np.repeat((1.0, -1.0), (len(new[0]), len(old[0])))
-        age, logs, seen = np.concatenate(ages), np.concatenate((new[0], old[0])), np.concatenate((new[1], old[1]))
-        weights, decayed = signs * 0.5 ** (age / self.volatility), 0.5 ** (len(new[0]) / self.volatility)
-        rooted = logs * np.sqrt(0.5 ** (age / self.correlation))[:, None]
-        products = rooted.T @ (rooted * signs[:, None])
-        products += 0.5 ** (len(new[0]) / self.correlation) * self.products
-        return WeightedMoments(products, decayed * self.squares + weights @ np.square(logs), decayed * self.counts + weights @ seen, self.volatility, self.correlation)
+        slow, fast = 0.5 ** (len(new[0]) / self.correlation), 0.5 ** (len(new[0]) / self.volatility)
+        products, squares, counts = self.products, fast * self.squares, fast * self.counts
+        for sign, youngest, (logs, seen) in ((1.0, 0, new), (-1.0, window, old)):
+            if len(logs):
+                age = np.arange(youngest + len(logs) - 1, youngest - 1, -1.0)
+                rooted = logs * np.sqrt(0.5 ** (age / self.correlation))[:, None]
+                products = dsyrk(sign, rooted.T, slow if products is self.products else 1.0, products, lower=1, overwrite_c=products is not self.products)
+                weights = sign * 0.5 ** (age / self.volatility)
+                squares, counts = squares + weights @ np.square(logs), counts + weights @ seen
+        return WeightedMoments(products, squares, counts, self.volatility, self.correlation)
 
     def variances(self, columns: Int[ndarray, " m"]) -> Float[ndarray, " m"]:
         """Return the weighted mean squares of some columns, as `gammastar.risk.weighted.weighted_variance` has them."""
         return np.asarray(np.maximum(self.squares[columns] / self.counts[columns], 1e-12))
 
     def correlations(self, columns: Int[ndarray, " m"]) -> Float[ndarray, "m m"]:
-        """Return the weighted correlations (of means of zero) of some columns; a column of zeros has none with any, not with itself either."""
+        """Return the weighted correlations (of means of zero) of some columns; a column of zeros has none with any, not with itself either.
+
+        Columns rise; the upper triangle is right.
+        """
         whole = len(columns) == len(self.squares)
-        products = self.products if whole else self.products[np.ix_(columns, columns)]
+        products = self.products.T if whole else self.products.T[np.ix_(columns, columns)]  # an upper triangle by rows
         norms = np.sqrt(np.maximum(np.diag(products), 0.0))
         scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0.0)
-        return np.asarray(products * scale[:, None] * scale)
+        found = products * scale[:, None]
+        found *= scale
+        return np.asarray(found)

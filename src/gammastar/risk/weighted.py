@@ -16,11 +16,10 @@ __all__ = [
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.linalg import eigh
-from scipy.sparse.linalg import ArpackError, eigsh
 
 from gammastar.core.covariance import FactoredCovariance
 from gammastar.errors import StaleDataError
+from gammastar.risk.leading import leading_eigenpairs
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 
 DUST: Final = 1e-6
 """A weight up to this is none: a hundredth of a basis point."""
-
-_FEW: Final = 8
-"""Times the number of components that a matrix has to be larger than for an iteration to pay."""
 
 
 def wanted_names(moment: Moment) -> Bool[ndarray, " n"]:
@@ -82,34 +78,17 @@ def weighted_variance(logs: Float[ndarray, "t m"], observed: Bool[ndarray, "t m"
 
 
 def leading_components(standard: Float[ndarray, "t m"], count: int) -> Float[ndarray, "m k"]:
-    """Return loadings of the first components of ``standard' standard``, the largest first, through the smaller Gram matrix.
-
-    Few components of many are found by Lanczos iteration (ARPACK) from a fixed start, so that one matrix has one answer.
-    """
+    """Return loadings of the first components of ``standard' standard``, the largest first, through the smaller Gram matrix."""
     sessions, names = standard.shape
     if names <= sessions:
         return components_of(standard.T @ standard, count)
-    return np.ascontiguousarray((standard.T @ _largest(standard @ standard.T, count)[1])[:, ::-1])
+    return np.ascontiguousarray((standard.T @ leading_eigenpairs(standard @ standard.T, count)[1])[:, ::-1])
 
 
 def components_of(matrix: Float[ndarray, "m m"], count: int) -> Float[ndarray, "m k"]:
-    """Return loadings of the first components of a symmetric matrix without negative eigenvalues, the largest first."""
-    values, vectors = _largest(matrix, count)
+    """Return loadings of the first components of a symmetric matrix without negative eigenvalues, the largest first; its upper triangle is read."""
+    values, vectors = leading_eigenpairs(matrix, count)
     return np.ascontiguousarray((vectors * np.sqrt(np.maximum(values, 0.0)))[:, ::-1])
-
-
-def _largest(gram: Float[ndarray, "m m"], count: int) -> tuple[Float[ndarray, " k"], Float[ndarray, "m k"]]:
-    """Return the largest eigenvalues, rising, and their eigenvectors."""
-    size = len(gram)
-    if size > _FEW * count and float(np.trace(gram)) > 0.0:
-        start = 1.0 + 0.5 * np.cos(np.arange(size) * 2.0)
-        try:
-            values, vectors = eigsh(gram, k=count, which="LA", v0=start, ncv=min(size, max(3 * count, 20)), tol=0.0)
-            return np.asarray(values), np.asarray(vectors)
-        except ArpackError:  # a spectrum without gaps: the dense method always answers
-            pass
-    values, vectors = eigh(gram, subset_by_index=(size - count, size - 1), driver="evr")
-    return np.asarray(values), np.asarray(vectors)
 
 
 def effective_sessions(weights: Float[ndarray, " t"]) -> float:

@@ -28,11 +28,11 @@ class Positions:
     quantity: Float[ndarray, " n"]
     cash: float
 
-    def values(self, prices: Float[ndarray, " n"]) -> Float[ndarray, "n1"]:
-        """Return the money in each asset at `prices`, cash last, shape (n+1,)."""
-        money = np.empty(len(self.quantity) + 1)
-        np.multiply(self.quantity, prices, out=money[:-1])
-        money[-1] = self.cash
+    def values(self, prices: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n1"]:
+        """Return the money in each asset at `prices` of one session, or of each of several, cash last, shape (n+1,) or (t, n+1)."""
+        money = np.empty((*prices.shape[:-1], len(self.quantity) + 1))
+        np.multiply(self.quantity, prices, out=money[..., :-1])
+        money[..., -1] = self.cash
         return money
 
 

@@ -170,10 +170,12 @@ class GroupActive(RuleOptions):
     def measure(self, weights: Float[ndarray, " n"], moment: Moment) -> Reading:
         """Return the active weight of the group that comes closest to its limit."""
         labels, codes = moment.group(self.attribute)
-        active = np.bincount(codes, weights=weights - moment.benchmark, minlength=len(labels)).tolist()
+        active = abs(np.bincount(codes, weights=weights - moment.benchmark, minlength=len(labels)))
         own = dict(self.limits)
-        limits = [own.get(label, self.limit) for label in labels]
-        return closest(Reading(self.name, abs(a), limit, limit - abs(a), label) for a, limit, label in zip(active, limits, labels, strict=True))
+        limits = np.array([own.get(label, self.limit) for label in labels])
+        worst = int((limits - active).argmin())
+        value, limit = float(active[worst]), float(limits[worst])
+        return Reading(self.name, value, limit, limit - value, labels[worst])
 
 
 @dataclass(frozen=True)
