@@ -11,6 +11,7 @@ import pytest
 
 from gammastar.backtest import run_backtest
 from gammastar.backtest.archive import load_track, save_run
+from gammastar.backtest.step import Engine
 from gammastar.core.excess_growth import expected_captured_volatility
 from gammastar.core.generating import Diversity, Entropy, GiniSimpson, bet_dial
 from gammastar.errors import ConflictError, StaleDataError, UsageError
@@ -106,6 +107,32 @@ def test_at_lag_one_the_benchmark_differs_by_the_execution_term(small_panel: Pan
     relative = np.log1p(track.portfolio) - np.log1p(track.benchmark)
     assert abs(relative).max() > 1e-6
     np.testing.assert_allclose(track.decomposition.execution, relative, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["capture", "diversity"])
+@pytest.mark.parametrize(("rebalance", "lag"), [(Clock.DAILY, 1), (Clock.WEEKLY, 0), (Clock.WEEKLY, 3), (Clock.QUARTERLY, 1)])
+def test_quiet_sessions_at_once_are_those_one_after_another(
+    small_panel: Panel, request: pytest.FixtureRequest, kind: str, rebalance: Clock, lag: int
+) -> None:
+    mandate = replace(request.getfixturevalue(kind), clocks=Clocks(Clock.QUARTERLY, rebalance, max(lag, kind == "capture")))
+    engine = Engine(mandate, small_panel)
+    start, last = small_panel.calendar.position(np.datetime64(START)), len(small_panel) - 40
+    (state, _), (slow, _) = engine.open(start), engine.open(start)
+    at_once = 0
+    while state.position < last:
+        state, sessions = engine.advance(state, last)
+        at_once += len(sessions) > 1
+        for session in sessions:
+            slow, other = engine.step(slow)
+            assert (session.value_before, session.value, session.traded, session.cost) == (other.value_before, other.value, other.traded, other.cost)
+            assert np.array_equal(session.weights, other.weights)
+            assert (session.decision is None, session.ordered is None, session.released) == (other.decision is None, other.ordered is None, other.released)
+            assert len(session.events) == len(other.events)
+        assert state.position == slow.position
+        assert state.formed == slow.formed
+        assert [order.due for order in state.pending] == [order.due for order in slow.pending]
+    assert state.position == last
+    assert (at_once > 0) == (rebalance is not Clock.DAILY)
 
 
 @pytest.mark.parametrize("split", ["2008-08-07", "2008-08-29", "2008-12-31", "2009-09-02"])

@@ -166,7 +166,7 @@ class Engine:
         if not isinstance(self.mandate.strategy, Generated):
             left = np.flatnonzero(self._may_have_left(state, slice(start, stop)))
             stop = start + int(left[0]) if len(left) else stop
-        return stop - start
+        return int(stop - start)
 
     def step(self, state: RunState) -> tuple[RunState, Session]:
         """Return the run one session later, and what happened."""
