@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Ran", "attribution", "compliance", "decomposition", "forecast", "holdings", "trading"]
+__all__ = ["Ran", "attribution", "compliance", "decomposition", "forecast", "holdings", "returns_of", "trading"]
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +15,7 @@ from gammastar.core.decomposition import decompose
 from gammastar.core.exposures import standardise_sessions
 from gammastar.mandate.check import check_weights
 from gammastar.mandate.strategy import Generated
-from gammastar.market.arrays import frozen_array
+from gammastar.market.arrays import blocks_of, frozen_array
 from gammastar.market.track import Attribution, Compliance, Decomposition, Forecast, Holdings, Trading
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Ran:
         engine: the mandate on its panel.
         start: position of the first close.
         sessions: what happened at each close, the start's first.
+        weights: after the trade at each close, cash last, shape (t+1, n+1).
         covariances: in force after each close.
         resumed: the state that the run went on from, or None.
     """
@@ -44,6 +45,7 @@ class Ran:
     engine: Engine
     start: int
     sessions: tuple[Session, ...]
+    weights: Float[ndarray, "t1 n1"]
     covariances: tuple[FactoredCovariance | None, ...]
     resumed: RunState | None = None
 
@@ -53,19 +55,14 @@ class Ran:
         return self.start + len(self.sessions) - 1
 
     @cached_property
-    def weights(self) -> Float[ndarray, "t1 n1"]:
-        """Weights after the trade at each close, cash last."""
-        return np.stack([session.weights for session in self.sessions])
-
-    @cached_property
     def benchmark(self) -> Float[ndarray, "t1 n"]:
         """Index weights at each close."""
         return self.engine.panel.benchmark[self.start : self.stop + 1]
 
-    @cached_property
-    def gross(self) -> Float[ndarray, "t n"]:
-        """Gross returns of each session after the start."""
-        return 1.0 + self.engine.panel.returns[self.start + 1 : self.stop + 1]
+    @property
+    def returns(self) -> Float[ndarray, "t n"]:
+        """Simple returns of each session after the start."""
+        return self.engine.panel.returns[self.start + 1 : self.stop + 1]
 
     @cached_property
     def benchmark_returns(self) -> Float[ndarray, " t"]:
@@ -75,8 +72,7 @@ class Ran:
     @cached_property
     def portfolio_returns(self) -> Float[ndarray, " t"]:
         """Simple returns net of cost; what was paid at the starting close (lag 0) is charged to the first session."""
-        values = np.array([self.sessions[0].value_before, *(session.value for session in self.sessions[1:])])
-        return np.asarray(values[1:] / values[:-1] - 1.0)
+        return returns_of([self.sessions[0].value_before, *(session.value for session in self.sessions[1:])])
 
     @cached_property
     def cost_fraction(self) -> Float[ndarray, " t"]:
@@ -94,12 +90,20 @@ class Ran:
 
 def attribution(ran: Ran) -> Attribution:
     """Return allocation, captured volatility and cost of each session, with what rounding leaves."""
-    still = np.ones((len(ran.gross), 1))
-    held = np.hstack((ran.benchmark[:-1], 0.0 * still))
-    parts = attribute(ran.weights[:-1], held, np.hstack((ran.gross, still)))
+    allocation, captured = np.zeros(len(ran.returns)), np.zeros(len(ran.returns))
+    for rows in blocks_of(len(ran.returns)):
+        gross = 1.0 + ran.returns[rows]
+        still = np.ones((len(gross), 1))
+        parts = attribute(ran.weights[rows], np.hstack((ran.benchmark[rows], 0.0 * still)), np.hstack((gross, still)))
+        allocation[rows], captured[rows] = parts.allocation, parts.captured_volatility
     cost = np.log1p(-ran.cost_fraction)
-    residual = ran.relative_log_returns - parts.allocation - parts.captured_volatility - cost
-    return Attribution(parts.allocation, parts.captured_volatility, cost, residual)
+    return Attribution(allocation, captured, cost, ran.relative_log_returns - allocation - captured - cost)
+
+
+def returns_of(values: list[float]) -> Float[ndarray, " t"]:
+    """Return simple returns from one value to the next."""
+    found = np.array(values)
+    return np.asarray(found[1:] / found[:-1] - 1.0)
 
 
 def decomposition(ran: Ran) -> Decomposition | None:
@@ -117,7 +121,7 @@ def decomposition(ran: Ran) -> Decomposition | None:
         strategy.function, panel.benchmark[formed : ran.stop + 1], 1.0 + panel.returns[formed + 1 : ran.stop + 1], ran.engine.rebalances[formed : ran.stop + 1]
     ).after(ran.start - formed)
     cost = np.log1p(-ran.cost_fraction)
-    earned = np.einsum("tn,tn->t", ran.weights[:-1, :-1], ran.gross) + ran.weights[:-1, -1]
+    earned = np.einsum("tn,tn->t", ran.weights[:-1, :-1], 1.0 + ran.returns) + ran.weights[:-1, -1]
     execution = np.log(earned) - np.log1p(ran.benchmark_returns) - ideal.total
     residual = ran.relative_log_returns - ideal.boundary - ideal.l_divergence - ideal.flow - execution - cost
     return Decomposition(ideal.boundary, ideal.l_divergence, ideal.flow, execution, cost, residual)
@@ -127,11 +131,11 @@ def forecast(ran: Ran) -> Forecast | None:
     """Return what the covariance in force said of the weights that earned each session's return; None if one was missing."""
     if any(sigma is None for sigma in ran.covariances[:-1]):
         return None
-    steps = len(ran.gross)
+    steps = len(ran.returns)
     error, share, captured = np.zeros(steps), np.zeros(steps), np.zeros(steps)
-    active = ran.weights[:-1, :-1] - ran.benchmark[:-1]
     for first, last, sigma in _in_force(ran):
-        part, mu = active[first:last], ran.benchmark[first:last]
+        mu = ran.benchmark[first:last]
+        part = ran.weights[first:last, :-1] - mu
         factor = np.square(part @ sigma.loadings).sum(axis=1)
         specific = np.square(part) @ sigma.specific
         variance = factor + specific
@@ -172,11 +176,14 @@ def holdings(ran: Ran) -> Holdings:
     """Return weights and tilts at each close after the start."""
     panel, stop = ran.engine.panel, ran.stop
     weights, mu = ran.weights[1:, :-1], ran.benchmark[1:]
-    active = weights - mu
-    codes = panel.sectors.codes[ran.start + 1 : stop + 1]
-    labels = panel.sectors.labels
-    tilts = np.stack([np.einsum("tn,tn->t", active, codes == s) for s in range(len(labels))], axis=1)
-    size = np.einsum("tn,tn->t", active, standardise_sessions(np.log(mu, out=np.zeros_like(mu), where=mu > 0.0), mu > 0.0, mu))
+    codes, labels = panel.sectors.codes[ran.start + 1 : stop + 1], panel.sectors.labels
+    tilts, size = np.zeros((len(mu), len(labels))), np.zeros(len(mu))
+    for rows in blocks_of(len(mu)):
+        active, member = weights[rows] - mu[rows], mu[rows] > 0.0
+        for s in range(len(labels)):
+            tilts[rows, s] = np.einsum("tn,tn->t", active, codes[rows] == s)
+        logs = np.log(mu[rows], out=np.zeros_like(active), where=member)
+        size[rows] = np.einsum("tn,tn->t", active, standardise_sessions(logs, member, mu[rows]))
     sigma = ran.covariances[-1]
     relative = None if sigma is None else np.sqrt(sigma.relative_variances(mu[-1]))
     return Holdings(panel.assets, weights, mu, labels, tilts, size, panel.sectors.codes[stop], relative)
@@ -223,7 +230,7 @@ def _moment_after(ran: Ran, k: int) -> Moment:
     moment, sigma = ran.engine.panel.moment(ran.start + k), ran.covariances[k]
     held = moment.holdings
     if ran.sessions[k].traded > 0.0:
-        grown = ran.weights[k - 1, :-1] * ran.gross[k - 1]
+        grown = ran.weights[k - 1, :-1] * (1.0 + ran.returns[k - 1])
         held = frozen_array(grown / (grown.sum() + ran.weights[k - 1, -1]), np.float64)
     return replace(moment, covariance=sigma, holdings=held)
 

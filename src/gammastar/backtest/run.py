@@ -68,14 +68,19 @@ def run_backtest(
         state, opening = engine.open(first)
     else:
         state, opening = resume, engine.resumed(resume)
-    sessions, covariances = [opening], [state.covariance]
+    weights = np.empty((last - first + 1, len(opening.weights)))
+    weights[0] = opening.weights
+    sessions, covariances = [replace(opening, weights=weights[0])], [state.covariance]
     while state.position < last:
         state, happened = engine.advance(state, last)
-        sessions.extend(happened)
+        for session in happened:  # one array holds all weights
+            row = weights[len(sessions)]
+            row[:] = session.weights
+            sessions.append(replace(session, weights=row))
         covariances.extend([state.covariance] * len(happened))
         if progress is not None:
             progress(state.position - first, last - first)
-    ran = measure.Ran(engine, first, tuple(sessions), tuple(covariances), resumed=resume)
+    ran = measure.Ran(engine, first, tuple(sessions), weights, tuple(covariances), resumed=resume)
     track = replace(_track(ran), baselines=_baselines(mandate, panel, first, last))
     decisions = tuple(Decision.of(session.decision, session.broken) for session in sessions if session.decision is not None)
     events = tuple(event for session in sessions for event in session.events)
@@ -174,11 +179,11 @@ def _baselines(mandate: Mandate, panel: Panel, first: int, last: int) -> dict[st
                         clocks=Clocks(Clock.QUARTERLY, Clock.MONTHLY, mandate.clocks.lag), risk=None)
         engine = Engine(plain, panel)
         state, opening = engine.open(first)
-        sessions = [opening]
+        values = [opening.value_before]
         while state.position < last:
             state, happened = engine.advance(state, last)
-            sessions.extend(happened)
-        found[name] = measure.Ran(engine, first, tuple(sessions), ()).portfolio_returns
+            values.extend(session.value for session in happened)
+        found[name] = measure.returns_of(values)
     return found
 
 

@@ -1,16 +1,25 @@
-"""Arrays that nobody can write to."""
+"""Arrays that nobody can write to, and arrays a block at a time."""
 
 from __future__ import annotations
 
-__all__ = ["frozen_array"]
+__all__ = ["blocks_of", "frozen_array"]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy import ndarray
     from numpy.typing import ArrayLike, DTypeLike
+
+
+BLOCK: Final = 256
+"""Rows that are worked on at once where all of them would need memory for several arrays more."""
+
+
+def blocks_of(rows: int) -> list[slice]:
+    """Return slices of a bounded number of rows, one after another, that cover all."""
+    return [slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK)]
 
 
 def frozen_array(values: ArrayLike, dtype: DTypeLike) -> ndarray:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gammastar.market.arrays import frozen_array
+from gammastar.market.arrays import blocks_of, frozen_array
 from gammastar.market.groups import SECTOR, Group, Named, Sectors, checked_groups, no_such_group
 from gammastar.market.moment import Moment
 
@@ -138,20 +138,24 @@ class Panel:
     @cached_property
     def growth(self) -> Float[ndarray, "t n"]:
         """What one unit of money in each asset has grown to since before the first session, its income reinvested."""
-        return frozen_array(np.cumprod(1.0 + self.returns, axis=0), np.float64)
+        grown = 1.0 + self.returns
+        return frozen_array(np.cumprod(grown, axis=0, out=grown), np.float64)
 
     @cached_property
     def imputed_weight(self) -> Float[ndarray, " t"]:
         """Benchmark weight whose return at t is not data but imputed; the first is zero."""
-        missing = np.einsum("tn,tn->t", self.benchmark[:-1], (~self.observed[1:]).astype(np.float64))
+        missing = np.einsum("tn,tn->t", self.benchmark[:-1], ~self.observed[1:])
         return frozen_array(np.concatenate(([0.0], missing)), np.float64)
 
     @cached_property
     def index_change(self) -> Float[ndarray, " t"]:
         """One-way index change at the close of t: half the absolute difference of the weights from their return-drifted values."""
-        grown = self.benchmark[:-1] * (1.0 + self.returns[1:])
-        drifted = grown / grown.sum(axis=1, keepdims=True)
-        return frozen_array(np.concatenate(([0.0], 0.5 * np.abs(self.benchmark[1:] - drifted).sum(axis=1))), np.float64)
+        change = np.zeros(len(self))
+        for rows in blocks_of(len(self) - 1):
+            grown = self.benchmark[:-1][rows] * (1.0 + self.returns[1:][rows])
+            grown /= grown.sum(axis=1, keepdims=True)
+            change[1:][rows] = 0.5 * np.abs(self.benchmark[1:][rows] - grown).sum(axis=1)
+        return frozen_array(change, np.float64)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -159,15 +163,16 @@ class Panel:
         digest = hashlib.sha256()
         digest.update(repr((self.assets.ids, self.frequency.name, self.calendar.name, str(self.calendar.following), self.sectors.labels)).encode())
         for array in (self.sessions, self.returns, self.observed, self.benchmark, self.sectors.codes, self.published):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(_bytes(array))
         if self.prices is not None:
-            digest.update(self.prices.close.tobytes() + self.prices.split.tobytes())
+            digest.update(_bytes(self.prices.close))
+            digest.update(_bytes(self.prices.split))
         for name, group in sorted(self.groups.items()):
             digest.update(repr(("group", name, group.labels)).encode())
-            digest.update(np.ascontiguousarray(group.codes).tobytes())
+            digest.update(_bytes(group.codes))
         if self.traded is not None:
             digest.update(b"traded")
-            digest.update(np.ascontiguousarray(self.traded).tobytes())
+            digest.update(_bytes(self.traded))
         if self.past is not None:
             digest.update(repr(("past", self.past.revised.tolist(), self.past.fingerprint)).encode())
         return digest.hexdigest()
@@ -217,6 +222,11 @@ class Panel:
             groups={name: group.first(count) for name, group in self.groups.items()},
             traded=None if self.traded is None else self.traded[:count],
         )
+
+
+def _bytes(array: ndarray) -> memoryview:
+    """Return the memory of an array, by rows; it is copied only where it does not lie so."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _checked_traded(traded: Float[ndarray, "t n"], shape: tuple[int, int]) -> ndarray:
