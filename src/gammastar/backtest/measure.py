@@ -201,7 +201,7 @@ def compliance(ran: Ran) -> Compliance:
     broken = set(ran.sessions[0].broken)
     for k in range(1, len(ran.sessions)):
         session, moment = ran.sessions[k], _moment_after(ran, k)
-        readings = check_weights(ran.engine.mandate, session.weights[:-1], moment, fully_invested=False)
+        readings = check_weights(ran.engine.mandate, ran.weights[k, :-1], moment, fully_invested=False)
         kept = _kept_by_targets(ran, session, readings, moment)
         for reading in readings:
             cause = "ok"

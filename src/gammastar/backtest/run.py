@@ -68,15 +68,13 @@ def run_backtest(
         state, opening = engine.open(first)
     else:
         state, opening = resume, engine.resumed(resume)
-    weights = np.empty((last - first + 1, len(opening.weights)))
-    weights[0] = opening.weights
-    sessions, covariances = [replace(opening, weights=weights[0])], [state.covariance]
+    sessions, covariances = [opening], [state.covariance]
+    weights = np.empty((last - first + 1, len(panel.assets) + 1))
+    weights[:1] = engine.weights(state, slice(first, first + 1))
     while state.position < last:
         state, happened = engine.advance(state, last)
-        for session in happened:  # one array holds all weights
-            row = weights[len(sessions)]
-            row[:] = session.weights
-            sessions.append(replace(session, weights=row))
+        weights[len(sessions) :][: len(happened)] = engine.weights(state, slice(state.position + 1 - len(happened), state.position + 1))
+        sessions.extend(happened)
         covariances.extend([state.covariance] * len(happened))
         if progress is not None:
             progress(state.position - first, last - first)

@@ -48,7 +48,6 @@ class Session:
     Args:
         value_before: money before the trade.
         value: money after it.
-        weights: after the trade, cash last, shape (n+1,).
         traded: sum of absolute traded money.
         cost: money paid.
         events: of the ledger.
@@ -59,7 +58,6 @@ class Session:
 
     value_before: float
     value: float
-    weights: Float[ndarray, " n1"]
     traded: float
     cost: float
     events: tuple[Event, ...]
@@ -73,6 +71,11 @@ class Session:
         if self.decision is None or not self.released:
             return ()
         return tuple(reading.rule for reading in self.decision.readings if reading.breached)
+
+
+def _quiet_at(value: float) -> Session:
+    """Return a session at which nothing happens."""
+    return Session(value, value, 0.0, 0.0, (), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +122,19 @@ class Engine:
         return np.flatnonzero(self.reoptimises | self.rebalances)
 
     @cached_property
+    def suspect(self) -> Bool[ndarray, "t n"]:
+        """Which names may have left at each close: those outside the benchmark, or without a return for as long as patience lasts.
+
+        Where returns are corrected later, or the data begins, one session without is enough: those before it may have been without, too.
+        """
+        gone = ~self.panel.observed
+        if self.panel.past is None:
+            for before in range(1, PATIENCE):
+                gone[PATIENCE:] &= ~self.panel.observed[PATIENCE - before : len(gone) - before]
+        gone |= self.panel.benchmark == 0.0
+        return gone
+
+    @cached_property
     def year_begins(self) -> Int[ndarray, " t"]:
         """Position of the first session of the twelve months that end at each session."""
         months = self.panel.sessions.astype("datetime64[M]")
@@ -139,9 +155,12 @@ class Engine:
 
     def resumed(self, state: RunState) -> Session:
         """Return the close at which an earlier run stopped: nothing is traded or decided there again."""
-        money = state.positions.values(self.prices[state.position])
-        value = float(money.sum())
-        return Session(value, value, money / value, 0.0, 0.0, (), None)
+        return _quiet_at(float(state.positions.values(self.prices[state.position]).sum()))
+
+    def weights(self, state: RunState, sessions: slice) -> Float[ndarray, "s n1"]:
+        """Return the weights at closes between which nothing was traded, cash last; the positions are those of `state`."""
+        money = state.positions.values(self.prices[sessions])
+        return np.asarray(money / money.sum(axis=1, keepdims=True))
 
     def advance(self, state: RunState, last: int) -> tuple[RunState, tuple[Session, ...]]:
         """Return the run later, by session `last` at the latest, and what happened: at all quiet sessions to come, or else at the next one."""
@@ -149,11 +168,8 @@ class Engine:
         if quiet == 0:
             state, session = self.step(state)
             return state, (session,)
-        span = slice(state.position + 1, state.position + 1 + quiet)
-        money = state.positions.values(self.prices[span])
-        value = money.sum(axis=1)
-        still = zip(value.tolist(), money / value[:, None], strict=True)
-        return replace(state, position=state.position + quiet), tuple(Session(worth, worth, weights, 0.0, 0.0, (), None) for worth, weights in still)
+        money = state.positions.values(self.prices[state.position + 1 : state.position + 1 + quiet])
+        return replace(state, position=state.position + quiet), tuple(_quiet_at(value) for value in money.sum(axis=1).tolist())
 
     def _quiet(self, state: RunState, last: int) -> int:
         """Return how many sessions come, up to `last`, before one at which something may be booked, traded or decided."""
@@ -194,7 +210,7 @@ class Engine:
         traded = sum(float(np.abs(fill.quantity * fill.price).sum()) for fill in fills)
         cost = sum(float(fill.cost.sum()) for fill in fills)
         released = decision is not None and state.targets is decision.targets
-        return state, Session(before, value, money / value, traded, cost, (*events, *fills), decision, released, due[-1] if due else None)
+        return state, Session(before, value, traded, cost, (*events, *fills), decision, released, due[-1] if due else None)
 
     def _corporate_actions(self, positions: Positions, t: int) -> tuple[Event, ...]:
         """Return splits and dividends of session t; with total-return units there are none."""
@@ -252,13 +268,8 @@ class Engine:
         return state, decision
 
     def _may_have_left(self, state: RunState, span: slice) -> Bool[ndarray, " s"]:
-        """Return at which closes of `span` a name is held that `left_names` could name: one outside the benchmark, or without a return for too long."""
-        held = np.flatnonzero(state.positions.quantity > 0.0)
-        # where returns are corrected later, or the data begins, those of earlier sessions may have been missing too
-        running = PATIENCE if self.panel.past is None and span.start >= PATIENCE else 1
-        missing = ~self.panel.observed[span.start - running + 1 : span.stop, held]
-        stopped = np.logical_and.reduce([missing[k : len(missing) - running + 1 + k] for k in range(running)])
-        return np.asarray((stopped | (self.panel.benchmark[span, held] == 0.0)).any(axis=1))
+        """Return at which closes of `span` a name is held that `left_names` could name."""
+        return np.asarray((self.suspect[span] & (state.positions.quantity > 0.0)).any(axis=1))
 
     def _moment(self, state: RunState, t: int) -> Moment:
         """Return all that is known at the close of t, the holdings and the year's turnover included."""
