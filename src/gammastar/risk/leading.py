@@ -72,7 +72,7 @@ def _lanczos(matrix: Float[ndarray, "m m"], count: int) -> tuple[Float[ndarray, 
                 values, inside, error = _of_tridiagonal(diagonal[:look], beside[:look], count, count)
                 if error <= small:
                     return values, before.T @ inside
-            look += max(4, int(2.0 * np.log10(error / small)))
+            look += max(4, int(3.0 * np.log10(error / small)))
     return None
 
 

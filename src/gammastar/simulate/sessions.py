@@ -5,12 +5,12 @@ from __future__ import annotations
 __all__ = ["exchange_sessions", "sessions_from"]
 
 import datetime as dt
-import warnings
 from functools import lru_cache
 
 import numpy as np
 
 from gammastar.market.calendar import Calendar
+from gammastar.market.exchange import exchange_dates
 
 
 @lru_cache(maxsize=16)
@@ -20,20 +20,13 @@ def exchange_sessions(exchange: str, start: dt.date, end: dt.date) -> Calendar:
     Raises:
         ValueError: an unknown exchange, or fewer than two sessions between the dates.
     """
-    import exchange_calendars
     from exchange_calendars.errors import InvalidCalendarName
 
-    with warnings.catch_warnings():
-        # The calendars read times of day in a way pandas 3.1 deprecates; the dates are right, and it is not the caller's to mend.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        # Start and end are always given: the defaults move with today. Three weeks always hold a session.
-        until = (end + dt.timedelta(days=21)).isoformat()
-        try:
-            days = exchange_calendars.get_calendar(exchange, start=start.isoformat(), end=until).sessions
-        except InvalidCalendarName:
-            known_names = "the codes of exchange_calendars.get_calendar_names()"
-            raise ValueError(f"exchange is {exchange!r}; allowed: {known_names}. Use XNYS for New York.") from None
-    known = days.to_numpy().astype("datetime64[D]")
+    try:
+        known = exchange_dates(exchange, np.datetime64(start, "D"), np.datetime64(end, "D") + 21)[0]  # three weeks always hold a session
+    except InvalidCalendarName:
+        known_names = "the codes of exchange_calendars.get_calendar_names()"
+        raise ValueError(f"exchange is {exchange!r}; allowed: {known_names}. Use XNYS for New York.") from None
     sessions = known[known <= np.datetime64(end, "D")]
     if len(sessions) < 2:
         raise ValueError(

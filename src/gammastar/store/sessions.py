@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gammastar.errors import DataError
+from gammastar.market.exchange import exchange_dates
 from gammastar.store.findings import Findings
 
 if TYPE_CHECKING:
@@ -65,11 +66,10 @@ def exchange_days(name: str, first: np.datetime64, last: np.datetime64, findings
             "dataset.toml", "calendar-unknown", f"no exchange has this code{hint}", column="calendar", value=name
         )
         return None
-    # whole months: a calendar that was made for the session before serves for this one
     begin, beyond = (first - np.timedelta64(_MARGIN, "D")).astype("datetime64[M]"), (last + np.timedelta64(_MARGIN, "D")).astype("datetime64[M]") + 1
-    start, end = str(begin.astype("datetime64[D]")), str(beyond.astype("datetime64[D]") - 1)
+    start, end = begin.astype("datetime64[D]"), beyond.astype("datetime64[D]") - 1
     try:
-        calendar = exchange_calendars.get_calendar(name, start=start, end=end)
+        return Sessions(name, *exchange_dates(name, start, end))
     except (CalendarError, ValueError) as error:
         findings.add(
             "dataset.toml",
@@ -79,8 +79,6 @@ def exchange_days(name: str, first: np.datetime64, last: np.datetime64, findings
             value=name,
         )
         return None
-    days, early = (dates.to_numpy().astype("datetime64[D]") for dates in (calendar.sessions, calendar.early_closes))
-    return Sessions(name, days, early)
 
 
 def sessions_after(name: str, last: np.datetime64, on: np.datetime64) -> ndarray:
