@@ -4,8 +4,10 @@ from __future__ import annotations
 
 __all__ = ["Queries", "View"]
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,11 +63,7 @@ class Queries:
     @contextmanager
     def of(cls, view: View) -> Iterator[Queries]:
         """Give the questions to a view, with a connection that is closed after."""
-        import duckdb
-
-        # nothing is ever fetched from elsewhere: Parquet is built in; one thread, for a store shares its machine
-        config: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False, "threads": 1}
-        with duckdb.connect(config=config) as connection:
+        with _database(os.getpid()).cursor() as connection:
             yield cls(view, connection)
 
     def ask(self, question: str, **parameters: object) -> dict[str, ndarray]:
@@ -90,6 +88,18 @@ class Queries:
             what = f"the store cannot answer {question}: {error}"
             raise DataError(str(self.view.folder), what, advice="open the store again: it may have been written to; else run `gammastar ingest` again") from error
         return {name: _plain(values) for name, values in columns.items()}
+
+
+@cache
+def _database(process: int) -> duckdb.DuckDBPyConnection:  # noqa: ARG001 - a process that was forked off makes its own
+    """Return the database of this process: an empty one in memory, which takes longer to begin than most questions to answer."""
+    import duckdb
+
+    # nothing is ever fetched from elsewhere: Parquet is built in; one thread, for a store shares its machine; and no file is remembered, for it may change
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False, "autoload_known_extensions": False, "threads": 1, "enable_external_file_cache": False,
+    }  # fmt: skip
+    return duckdb.connect(config=config)
 
 
 def _plain(values: Any) -> ndarray:
