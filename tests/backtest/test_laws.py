@@ -34,6 +34,7 @@ from gammastar.optimise import solver
 from gammastar.simulate import Firms, LargeCapMarket
 from gammastar.trade import fold
 from gammastar.trade.ledger import Fills
+from gammastar.trade.targets import left_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,6 +135,22 @@ def test_quiet_sessions_at_once_are_those_one_after_another(
         assert [order.due for order in state.pending] == [order.due for order in slow.pending]
     assert state.position == last
     assert (at_once > 0) == (rebalance is not Clock.DAILY)
+
+
+def test_whoever_left_is_suspected(small_panel: Panel, capture: Mandate) -> None:
+    """Where returns have holes of every length and weights are published now and then; and few others are suspected."""
+    rng = np.random.default_rng(4)
+    observed = small_panel.observed.copy()
+    for _ in range(600):
+        first = int(rng.integers(1, len(observed)))
+        observed[first : first + int(rng.integers(1, 12)), rng.integers(0, observed.shape[1])] = False
+    panel = replace(small_panel, observed=observed, published=np.arange(len(observed)) % 21 == 0)
+    suspect = Engine(capture, panel).suspect
+    left = np.array([left_names(panel.moment(t)) for t in range(len(panel))])
+    stopped = left & (panel.benchmark > 0.0)
+    assert stopped.sum() > 100
+    assert (suspect | ~left).all()
+    assert (suspect & ~left).sum() < stopped.sum()
 
 
 @pytest.mark.parametrize("split", ["2008-08-07", "2008-08-29", "2008-12-31", "2009-09-02"])

@@ -30,5 +30,7 @@ def test_one_calendar_serves_its_decades(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_there_is_not_is_refused() -> None:
     with pytest.raises(InvalidCalendarName):
         exchange_dates("NOWHERE", np.datetime64("2011-03-01"), np.datetime64("2012-03-01"))
+    with pytest.raises(ValueError, match="cannot make"):
+        exchange_dates("ASEX", np.datetime64("2011-03-01"), np.datetime64("2012-03-01"))
     with pytest.raises((CalendarError, ValueError)):
         exchange_dates("XSES", np.datetime64("2035-03-01"), np.datetime64("2036-03-01"))
