@@ -11,7 +11,8 @@ capitalisation. The mandate: tracking error 2%, active weight 0.5%, sectors with
 
 The ratio goes to `build/bench.json` too; what others wrote there stays. Times are of the processor, on one thread. They are two programs, with two risk models: what is compared is the work of a walk-forward, not its answers.
 
-    .venv/peers/bin/python benchmarks/walk_forward.py [--names 500] [--years 15] [--weeks 26] [--json]
+    .venv/peers/bin/python benchmarks/walk_forward.py [--names 500] [--years 15] [--weeks 26] [--clock weekly] [--json]
+    .venv/bin/python benchmarks/walk_forward.py --names 3000 --years 30 --clock monthly
 """
 
 from __future__ import annotations
@@ -59,27 +60,32 @@ def market(names: int, years: float) -> Panel:
     days = days[np.is_busday(days)][: sessions + 1]
     loadings = np.column_stack((rng.uniform(0.1, 0.25, names), rng.normal(0.0, 0.04, (names, FACTORS - 1)))) / np.sqrt(DAYS)
     specific = rng.uniform(0.12, 0.4, names) / np.sqrt(DAYS)
-    logs = rng.normal(size=(sessions, FACTORS)) @ loadings.T + rng.normal(size=(sessions, names)) * specific
+    logs = rng.normal(size=(sessions, FACTORS)) @ loadings.T
+    for t in range(sessions):  # in place, as everything here: what is measured is the run's memory
+        logs[t] += rng.normal(size=names) * specific
     logs[0] = 0.0
-    capital = 1.0 / (np.arange(names) + 10.0) * np.exp(np.cumsum(logs, axis=0))
+    capital = np.cumsum(logs, axis=0)
+    np.exp(capital, out=capital)
+    capital /= np.arange(names) + 10.0
+    capital /= capital.sum(axis=1, keepdims=True)
     return Panel(
         calendar=Calendar(days[:-1], days[-1], "XNYS"),
         assets=Assets(tuple(f"A{i:05d}" for i in range(names))),
         frequency=Frequency.DAILY,
-        returns=np.expm1(logs),
+        returns=np.expm1(logs, out=logs),
         observed=np.ones((sessions, names), dtype=bool),
-        benchmark=capital / capital.sum(axis=1, keepdims=True),
+        benchmark=capital,
         sectors=Sectors(tuple(f"S{k:02d}" for k in range(SECTORS)), np.tile(rng.integers(0, SECTORS, names), (sessions, 1))),
         published=np.ones(sessions, dtype=bool),
         source="simulated",
     )
 
 
-def mandate() -> Mandate:
+def mandate(clock: Clock = Clock.WEEKLY) -> Mandate:
     """Return what both run."""
     return Mandate(
         rules=(TrackingError(LIMIT), ActiveWeight(ACTIVE), GroupActive(SECTOR)),
-        clocks=Clocks(Clock.WEEKLY, Clock.WEEKLY, 1),
+        clocks=Clocks(clock, clock, 1),
         trading=TradingPolicy(cost=COST),
         risk=StatisticalFactors(factors=FACTORS),
     )
@@ -141,25 +147,32 @@ def in_cvxportfolio(panel: Panel, first: int, weeks: int) -> Callable[[], Any]:
     return run
 
 
-def ours(panel: Panel, first: int) -> Callable[[], Any]:
+def ours(panel: Panel, first: int, clock: Clock = Clock.WEEKLY) -> Callable[[], Any]:
     """Return our run."""
-    signed = mandate()
+    signed = mandate(clock)
     return lambda: run_backtest(signed, panel, str(panel.sessions[first]))
 
 
-def measure(names: int, years: float, weeks: int) -> dict[str, Any]:
-    """Return seconds, ratio, and how proposals came out."""
+def peak() -> float:
+    """Return the most memory that this process had so far, in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(names: int, years: float, weeks: int, clock: Clock) -> dict[str, Any]:
+    """Return seconds, memory, ratio, and how proposals came out."""
     panel = market(names, years)
     panel.fingerprint, panel.benchmark_returns, panel.index_change  # noqa: B018 - found once for a panel, not once for a run
     first = WINDOW
-    seconds, result = processor_seconds(ours(panel, first))
+    before = peak()
+    seconds, result = processor_seconds(ours(panel, first, clock))
     found: dict[str, Any] = {
         "names": names,
         "years": years,
         "decisions": len(result.decisions),
         "seconds": seconds,
         "statuses": dict(Counter(decision.status for decision in result.decisions)),
-        "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes_before": before,
+        "peak_megabytes": peak(),
     }
     if importlib.util.find_spec("cvxportfolio") is not None and weeks:
         with warnings.catch_warnings():
@@ -178,9 +191,10 @@ def main() -> None:
     parser.add_argument("--names", type=int, default=500)
     parser.add_argument("--years", type=float, default=15.0)
     parser.add_argument("--weeks", type=int, default=26, help="of cvxportfolio; 0 leaves it out")
+    parser.add_argument("--clock", type=Clock, default=Clock.WEEKLY, choices=list(Clock), help="of decisions; cvxportfolio decides every week")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    found = measure(arguments.names, arguments.years, arguments.weeks)
+    found = measure(arguments.names, arguments.years, arguments.weeks if arguments.clock is Clock.WEEKLY else 0, arguments.clock)
     if arguments.names == 500 and "walk_forward_500" in found:
         known = json.loads(BENCH.read_text()) if BENCH.exists() else {}
         BENCH.parent.mkdir(exist_ok=True)

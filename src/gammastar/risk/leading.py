@@ -1,6 +1,7 @@
 """The largest eigenvalues of a symmetric matrix and their eigenvectors, by Lanczos iteration.
 
-Each step multiplies the matrix with one vector and makes the result orthogonal to all vectors before it (twice, which is enough: Parlett 1998, section 6.9).
+Each step multiplies the matrix with one vector and makes the result orthogonal to all vectors before it, a second time where little is left of it (twice is enough:
+Parlett 1998, section 6.9).
 What the matrix does within their span is tridiagonal; its largest eigenvalues are those of the matrix once the last components of their vectors,
 times the length of what is left, are below rounding. A few dozen to a hundred products find ten or twenty of several hundred, where a dense method needs
 the whole reduction; half of the matrix is read. Decision 14 has the times.
