@@ -70,3 +70,14 @@ def test_a_session_in_which_all_members_are_alike_has_no_exposures() -> None:
     mu = np.stack([market(1, 8, 2)] * 2)
     assert not standardise_sessions(np.full(mu.shape, 0.3), np.ones(mu.shape, dtype=bool), mu).any()
     assert not standardise_sessions(np.full(mu.shape, 0.3), np.zeros(mu.shape, dtype=bool), mu).any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_size_of_several_sessions_is_that_of_each(seed: int) -> None:
+    mu = np.stack([market(seed + t, 15, 3) for t in range(6)])
+    found = size_exposure(mu)
+    assert found.shape == mu.shape
+    for t in range(6):
+        logs = np.log(mu[t], out=np.zeros(len(mu[t])), where=mu[t] > 0.0)
+        np.testing.assert_allclose(found[t], standardise(logs, mu[t]), atol=1e-12)
+        assert np.array_equal(found[t], size_exposure(mu[t]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Ran", "attribution", "compliance", "decomposition", "forecast", "holdings", "returns_of", "trading"]
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,10 @@ import numpy as np
 
 from gammastar.core.attribution import attribute
 from gammastar.core.decomposition import decompose
-from gammastar.core.exposures import standardise_sessions
+from gammastar.core.exposures import size_exposure
 from gammastar.mandate.check import check_weights
 from gammastar.mandate.strategy import Generated
-from gammastar.market.arrays import blocks_of, frozen_array
+from gammastar.market.arrays import blocks_of
 from gammastar.market.track import Attribution, Compliance, Decomposition, Forecast, Holdings, Trading
 
 if TYPE_CHECKING:
@@ -179,11 +179,10 @@ def holdings(ran: Ran) -> Holdings:
     codes, labels = panel.sectors.codes[ran.start + 1 : stop + 1], panel.sectors.labels
     tilts, size = np.zeros((len(mu), len(labels))), np.zeros(len(mu))
     for rows in blocks_of(len(mu)):
-        active, member = weights[rows] - mu[rows], mu[rows] > 0.0
+        active = weights[rows] - mu[rows]
         for s in range(len(labels)):
             tilts[rows, s] = np.einsum("tn,tn->t", active, codes[rows] == s)
-        logs = np.log(mu[rows], out=np.zeros_like(active), where=member)
-        size[rows] = np.einsum("tn,tn->t", active, standardise_sessions(logs, member, mu[rows]))
+        size[rows] = np.einsum("tn,tn->t", active, size_exposure(mu[rows]))
     sigma = ran.covariances[-1]
     relative = None if sigma is None else np.sqrt(sigma.relative_variances(mu[-1]))
     return Holdings(panel.assets, weights, mu, labels, tilts, size, panel.sectors.codes[stop], relative)
@@ -228,11 +227,10 @@ def compliance(ran: Ran) -> Compliance:
 def _moment_after(ran: Ran, k: int) -> Moment:
     """Return what is known at close k, with the covariance in force; where something was traded, with the weights held before the trade."""
     moment, sigma = ran.engine.panel.moment(ran.start + k), ran.covariances[k]
-    held = moment.holdings
     if ran.sessions[k].traded > 0.0:
         grown = ran.weights[k - 1, :-1] * (1.0 + ran.returns[k - 1])
-        held = frozen_array(grown / (grown.sum() + ran.weights[k - 1, -1]), np.float64)
-    return replace(moment, covariance=sigma, holdings=held)
+        moment = moment.with_holdings(grown / (grown.sum() + ran.weights[k - 1, -1]))
+    return moment if sigma is None else moment.with_risk(sigma)
 
 
 def _kept_by_targets(ran: Ran, session: Session, readings: tuple[Reading, ...], moment: Moment) -> set[str]:

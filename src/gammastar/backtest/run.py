@@ -73,7 +73,8 @@ def run_backtest(
     weights[:1] = engine.weights(state, slice(first, first + 1))
     while state.position < last:
         state, happened = engine.advance(state, last)
-        weights[len(sessions) :][: len(happened)] = engine.weights(state, slice(state.position + 1 - len(happened), state.position + 1))
+        begin, stop = state.position + 1 - len(happened), state.position + 1
+        weights[begin - first : stop - first] = engine.weights(state, slice(begin, stop))
         sessions.extend(happened)
         covariances.extend([state.covariance] * len(happened))
         if progress is not None:

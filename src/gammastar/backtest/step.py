@@ -15,7 +15,6 @@ import numpy as np
 from gammastar.backtest.state import Pending, RunState
 from gammastar.errors import ConflictError, GammastarError, StaleDataError, UsageError
 from gammastar.mandate.strategy import Generated
-from gammastar.market.arrays import frozen_array
 from gammastar.market.missing import PATIENCE
 from gammastar.optimise.decide import propose
 from gammastar.optimise.problem import neutral_names
@@ -80,7 +79,7 @@ def _quiet_at(value: float) -> Session:
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """A mandate on a panel. `step` is the run: one session after another.
+    """A mandate on a panel. `step` is one session of a run; `advance` is the same, but for sessions at which nothing is due, done at once.
 
     Raises:
         UsageError: whole shares on a panel without as-traded prices.
@@ -176,7 +175,8 @@ class Engine:
         if self.mandate.trading.whole_shares:
             return 0
         start = state.position + 1
-        stop = min([last + 1, *self.due[np.searchsorted(self.due, start) :][:1].tolist(), *(order.due for order in state.pending[:1])])
+        ahead = self.due[np.searchsorted(self.due, start) :]
+        stop = min([last + 1, *ahead[:1].tolist(), *(order.due for order in state.pending[:1])])
         if stop <= start:
             return 0
         if not isinstance(self.mandate.strategy, Generated):
@@ -275,8 +275,8 @@ class Engine:
         """Return all that is known at the close of t, the holdings and the year's turnover included."""
         money = state.positions.values(self.prices[t])
         value = float(money.sum())
-        traded = sum(weight for _, weight in self._of_this_year(state, t))
-        return replace(self.panel.moment(t), holdings=frozen_array(money[:-1] / value, np.float64), value=value, traded_this_year=traded)
+        moment = self.panel.moment(t).with_holdings(money[:-1] / value, value)
+        return replace(moment, traded_this_year=sum(weight for _, weight in self._of_this_year(state, t)))
 
     def _of_this_year(self, state: RunState, t: int) -> tuple[tuple[int, float], ...]:
         """Return the trades of the twelve months that end at t: position and two-way traded weight."""

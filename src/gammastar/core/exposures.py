@@ -34,16 +34,18 @@ def standardise(values: Float[ndarray, " n"], mu: Float[ndarray, " n"]) -> Float
     return exposures
 
 
-def size_exposure(mu: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
-    """Return exposures to size: the log benchmark weight, standardised; shape (n,), zero for names outside the benchmark.
+def size_exposure(mu: Float[ndarray, "*t n"]) -> Float[ndarray, "*t n"]:
+    """Return exposures to size: the log benchmark weight, standardised; the shape of `mu`, zero for names outside the benchmark.
 
     Args:
-        mu: benchmark weights, shape (n,), summing to one.
+        mu: benchmark weights, summing to one, of one session or of several, shape (n,) or (t, n).
 
     >>> size_exposure(np.array([0.8, 0.2])).round(6).tolist()
     [0.4, -1.6]
     """
-    return standardise(np.log(mu, out=np.zeros(len(mu)), where=mu > 0.0), mu)
+    sessions = np.atleast_2d(mu)
+    member = sessions > 0.0
+    return standardise_sessions(np.log(sessions, out=np.zeros_like(sessions), where=member), member, sessions).reshape(mu.shape)
 
 
 def standardise_sessions(values: Float[ndarray, "t n"], known: Bool[ndarray, "t n"], mu: Float[ndarray, "t n"]) -> Float[ndarray, "t n"]:

@@ -199,8 +199,6 @@ class Moment:
         """Return for how many sessions running each member has had no observed return, counted up to `longest`; 0 for other names."""
         run = np.zeros(len(self.benchmark), dtype=np.int64)
         gone = np.flatnonzero(self.members & ~self.observed[-1])
-        if not len(gone):
-            return run
         backwards = self.observed[-longest:, gone][::-1]
         run[gone] = np.where(backwards.any(axis=0), backwards.argmax(axis=0), longest)
         return run

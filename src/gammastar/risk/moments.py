@@ -55,12 +55,12 @@ class WeightedMoments:
             window: rows kept.
         """
         slow, fast = 0.5 ** (len(new[0]) / self.correlation), 0.5 ** (len(new[0]) / self.volatility)
-        products, squares, counts = self.products, fast * self.squares, fast * self.counts
+        products, squares, counts = slow * self.products, fast * self.squares, fast * self.counts
         for sign, youngest, (logs, seen) in ((1.0, 0, new), (-1.0, window, old)):
             if len(logs):
                 age = np.arange(youngest + len(logs) - 1, youngest - 1, -1.0)
                 rooted = logs * np.sqrt(0.5 ** (age / self.correlation))[:, None]
-                products = dsyrk(sign, rooted.T, slow if products is self.products else 1.0, products, lower=1, overwrite_c=products is not self.products)
+                products = dsyrk(sign, rooted.T, 1.0, products, lower=1, overwrite_c=True)
                 weights = sign * 0.5 ** (age / self.volatility)
                 squares, counts = squares + weights @ np.square(logs), counts + weights @ seen
         return WeightedMoments(products, squares, counts, self.volatility, self.correlation)

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["exchange_sessions", "sessions_from"]
 
 import datetime as dt
-from functools import lru_cache
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from gammastar.market.calendar import Calendar
 from gammastar.market.exchange import exchange_dates
 
 
-@lru_cache(maxsize=16)
 def exchange_sessions(exchange: str, start: dt.date, end: dt.date) -> Calendar:
     """Return the sessions of `exchange` from `start` to `end`, with the one that follows by the exchange's calendar.
 
